@@ -144,7 +144,7 @@ def test_rows_without_a_text_keep_their_place(
         ("4", "neg"),
     ]
     assert (rows[0]["p(pos)"], json.loads(rows[0]["prediction_set"])) == ("", ["neg", "pos"])
-    assert "no answer to 2 examples, since the text is empty (at 2, 4)" in err
+    assert "no prediction for 2 examples, since the text is empty (at 2, 4)" in err
     assert main(["classify", str(folder / "films"), str(path), "--json"]) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (first["label"], first["note"], first["line"]) == (None, "the text is empty", 2)
@@ -155,12 +155,12 @@ def test_nothing_is_said_of_what_training_had_nothing_of(
 ) -> None:
     model = ensue.open(folder / "films")
     unknown, known, half = model.classify(["qwx zzkt, vrbl.", "a bad film", "qwx bad vrbl"])
-    assert (unknown.label, unknown.note) == (None, "nothing of it was in training")
+    assert (unknown.label, unknown.note) == (None, "nothing in it was seen in training")
     assert set(unknown.set) == {"neg", "pos"}
     assert (known.label, half.label) == ("neg", "neg")
     rows, err = answers(capsys, str(folder / "films"), "qwx zzkt")
     assert rows[0]["predicted"] == ""
-    assert "no answer to 1 example, since nothing of it was in training (at 1)" in err
+    assert "no prediction for 1 example, since nothing in it was seen in training (at 1)" in err
 
 
 def test_rows_of_other_columns_stay_under_the_header(
@@ -217,7 +217,7 @@ def test_rows_that_cannot_be_scored_are_left_out_and_told(
     assert "there is no column 'nothing'; choose from film, mood" in capsys.readouterr().err
     assert main(["classify", str(folder / "films"), str(path), "--channel", "mood"]) == 2
     assert (
-        "--channel: the run reads table, which has no column of that kind; leave it out"
+        "--channel: the format table of the run has no such column; leave it out"
         in capsys.readouterr().err
     )
 

@@ -102,7 +102,10 @@ def test_wrong_numbers_for_labels(
         (["--text", "label", "--label", "label"], "column 'label' cannot be both text and label"),
         (["--text", "nothing"], "there is no column 'nothing'; choose from"),
         (["--format", "tabel"], "--format: there is no format 'tabel'; did you mean table?"),
-        (["--pretrained", "nowhere"], "--pretrained: the model majority takes nothing over"),
+        (
+            ["--pretrained", "nowhere"],
+            "--pretrained: the model majority cannot use a pretrained run",
+        ),
         (
             ["--set", "labels.kind=ordinal", "--set", 'labels.order=["neg"]'],
             "the label 'pos' has no place in the order",
@@ -135,20 +138,14 @@ def test_too_few_numbers_to_promise_anything(
     path = tmp_path / "data.csv"
     path.write_text(table([(f"text {n}", n / 3) for n in range(30)]))
     assert main(train(path)) == 0
-    assert (
-        "with no bounds, for want of examples to calibrate on (9 are needed)"
-        in capsys.readouterr().out
-    )
+    assert "no bounds (too few calibration examples; 9 are needed)" in capsys.readouterr().out
     result = (tmp_path / "data-run" / "result.json").read_text()
     assert "Infinity" not in result
     assert json.loads(result)["details"]["prediction_sets"]["mean_width"] is None
     path = tmp_path / "labels.csv"
     path.write_text(table([(f"text {n}", "ab"[n % 2]) for n in range(30)]))
     assert main(train(path)) == 0
-    assert (
-        "with every label, for want of examples to calibrate on (9 are needed)"
-        in capsys.readouterr().out
-    )
+    assert "every label (too few calibration examples; 9 are needed)" in capsys.readouterr().out
 
 
 def test_columns_that_cannot_be_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,7 +219,8 @@ def test_labels_that_were_never_in_training_are_scored_apart(
     out, err = capsys.readouterr()
     assert "labels that training does not have are reported separately: 'mixed' (2)" in err
     assert (
-        "Labels of 2 in the test part were never in training, and are none of these figures" in out
+        "2 test examples have labels that training has not; they are excluded from these metrics"
+        in out
     )
     result = json.loads((tmp_path / "data-run" / "result.json").read_text())
     assert result["details"]["skipped"]["test"] == {
@@ -232,7 +230,7 @@ def test_labels_that_were_never_in_training_are_scored_apart(
         "unknown_channels": {},
     }
     assert "6 of its 6 texts are also in the training part, letter for letter" in err
-    assert "6 texts of the test part stand in training too" in out
+    assert "6 test texts are exact duplicates of training texts" in out
     assert result["metrics"]["accuracy"] == 0.5
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "data-run"), str(test), "--json"]) == 0
@@ -274,7 +272,7 @@ def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "the text is empty; give some text, or a file" in told(capsys, "classify", run, " ")
     (tmp_path / "new.csv").write_text("text\nfine\n \n")
     assert main(["classify", run, str(tmp_path / "new.csv")]) == 0
-    assert "no answer to 1 example, since the text is empty (at 3)" in capsys.readouterr().err
+    assert "no prediction for 1 example, since the text is empty (at 3)" in capsys.readouterr().err
     (tmp_path / "other.csv").write_text("review,stars\nfine,3\ngood,4\n")
     assert "there is no column 'text'" in told(capsys, "classify", run, str(tmp_path / "other.csv"))
     only = tmp_path / "odd.csv"

@@ -210,7 +210,7 @@ def test_lists_of_python_and_what_a_language_model_knows(folder: Path) -> None:
         on_event=lambda event: told.append(getattr(event, "text", "")),
     )
     assert any(
-        "weights taken over" in line and "embeddings, body, next-step head" in line for line in told
+        "pretrained weights" in line and "embeddings, body, next-step head" in line for line in told
     )
     assert model.model.settings.embedding == 8
     assert model.run.about["data"]["format"] == "lists"

@@ -69,7 +69,7 @@ def test_empty_and_missing_texts_are_answered_as_those_of_files_are(folder: Path
     assert [one.note for one in told] == [
         "",
         *["the text is empty"] * 7,
-        "nothing of it was in training",
+        "nothing in it was seen in training",
     ]
     assert run.classify("")[0].set == ("fine", "poor")
     series = pandas.Series(["a good film", None], dtype="string")
@@ -101,7 +101,7 @@ def test_a_data_frame_is_no_list_of_its_columns_names(folder: Path, verb: str) -
         (
             "moods",
             [3],
-            "example 1: an int is no example; give a text, or the fields of its steps by name",
+            "example 1: an int is not an example; give a text, or the fields of its steps by name",
         ),
         ("moods", [b"caf\xe9"], "classify: byte 0xE9 is not UTF-8; decode the bytes first"),
         ("tags", Path("a.csv"), "tag: a path is not a list of examples"),

@@ -300,7 +300,7 @@ def test_flags_that_mean_nothing_of_trees_are_named(
 def test_nothing_is_taken_over_from_a_language_model(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = "trees take nothing over from a run of `generate`; leave it out"
+    told = "data of trees cannot use a pretrained run; leave it out"
     assert refused(capsys, folder / "trees.txt", "--pretrained", "bard") == f"--pretrained: {told}"
 
 

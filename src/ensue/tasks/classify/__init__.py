@@ -1,4 +1,4 @@
-"""Classify: learn what a whole sequence is, and say it of others, with how sure that is."""
+"""The task `classify`: one label per sequence, with calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
 from ensue.models.classifiers import NETWORKS, classifier_settings, resize_classifier
 from ensue.tasks.classify.data import read_into
-from ensue.tasks.classify.pretrained import like_pretrained
+from ensue.tasks.classify.pretrained import match_pretrained
 from ensue.tasks.classify.report import summarise
-from ensue.tasks.classify.settings import MEASURED, OF_KIND, WHY, ClassifySettings
+from ensue.tasks.classify.settings import (
+    MEASUREMENT_READERS,
+    MODEL_REASONS,
+    READER_DEFAULTS,
+    ClassifySettings,
+)
 from ensue.tasks.classify.trained import open_classifier
 from ensue.tasks.classify.training import train_classifier
 from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
@@ -21,72 +26,66 @@ from ensue.tasks.proposal import apply_overrides, change, finish, load_config, w
 
 DEMO = "modules"
 
-OF_ALL, OF_TEXTS = ("label", "group"), ("text",)
-"""Columns that a person may name."""
+LABEL_COLUMNS, TEXT_COLUMNS = ("label", "group"), ("text",)
+"""Columns that a flag may name."""
 
-LONGEST_SERIES = 3000
-"""Steps of measurements that are read, if nothing else is said: most series of the archives are
-shorter."""
+MAX_SERIES_LENGTH = 3000
+"""Default of data.max_length for measurements; most series of the UCR/UEA archives are shorter."""
 
 
 def _propose(choices: Choices) -> Proposal:
-    """Fill in all settings: from the file, then from what was said, then key by key."""
+    """Fill in all settings: the file first, then flags, then `--set` assignments."""
     settings, values = load_config(ClassifySettings, choices)
     reasons: list[str] = []
     if "reader" not in values.get("data", {}):
-        name, reason = _reader_for(choices)
+        name, reason = _choose_reader(choices)
         settings = change(settings, data=change(settings.data, reader=name))
         reasons += [reason] if reason else []
     kind = settings.data.reader.name
-    if kind in MEASURED and "max_length" not in values.get("data", {}):
-        settings = change(settings, data=change(settings.data, max_length=LONGEST_SERIES))
-    usual = {part: value for part, value in OF_KIND.get(kind, {}).items() if part not in values}
-    settings = change(settings, **usual)
+    if kind in MEASUREMENT_READERS and "max_length" not in values.get("data", {}):
+        settings = change(settings, data=change(settings.data, max_length=MAX_SERIES_LENGTH))
+    defaults = READER_DEFAULTS.get(kind, {})
+    defaults = {part: value for part, value in defaults.items() if part not in values}
+    settings = change(settings, **defaults)
     if choices.codec is not None:
-        settings = change(settings, codec=_codec_settings(choices.codec))
+        settings = change(settings, codec=_get_codec_settings(choices.codec))
     if choices.model is not None:
         settings = change(settings, model=classifier_settings(choices.model))
-    elif "model" in usual:
-        reasons.append(f"{WHY[kind]} (choose with --model)")
+    elif "model" in defaults:
+        reasons.append(f"{MODEL_REASONS[kind]} (choose with --model)")
     elif "model" not in values:
-        next_too = any(one.startswith("model.auxiliary") for one in choices.assignments)
-        name = "lstm" if next_too else "convolution"
+        auxiliary = any(one.startswith("model.auxiliary") for one in choices.assignments)
+        name = "lstm" if auxiliary else "convolution"
         settings = change(settings, model=classifier_settings(name))
         why = (
-            "it reads forwards, as what comes next asks for"
-            if next_too
-            else "fast, and good with short texts"
+            "the auxiliary loss needs a unidirectional model"
+            if auxiliary
+            else "fast, and accurate on short texts"
         )
         reasons.append(f"model {name}: {why} (choose with --model)")
     if choices.size is not None:
         settings = change(settings, model=resize_classifier(settings.model, choices.size))
     settings = apply_overrides(with_budget(settings, choices), choices)
-    if kind in OF_KIND and settings.codec.name != OF_KIND[kind]["codec"].name:
-        what = (
-            f"the codec {settings.codec.name} is not for data of the kind {kind}, which has "
-            f"one of its own"
-        )
+    if kind in READER_DEFAULTS and settings.codec.name != READER_DEFAULTS[kind]["codec"].name:
+        what = f"the codec {settings.codec.name} does not fit data of the format {kind}"
         raise SettingError(what, where="--codec", hint="leave it out")
     if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
-        what = (
-            f"{'trees take' if kind == 'trees' else f'the model {settings.model.name} takes'} "
-            f"nothing over"
-        )
+        what = "data of trees" if kind == "trees" else f"the model {settings.model.name}"
         raise SettingError(
-            f"{what} from a run of `generate`", where="--pretrained", hint="leave it out"
+            f"{what} cannot use a pretrained run", where="--pretrained", hint="leave it out"
         )
     if settings.pretrained and choices.model is None and "model" not in values:
-        settings = change(settings, model=like_pretrained(settings.model, settings.pretrained))
-        reasons.append(f"embedding and body as in {settings.pretrained}, so that its weights fit")
+        settings = change(settings, model=match_pretrained(settings.model, settings.pretrained))
+        reasons.append(f"embedding and body of {settings.pretrained}, so that its weights fit")
     return finish(settings, reasons)
 
 
-def _reader_for(choices: Choices) -> tuple[str, str | None]:
-    """Say what the data is, by what was said of it, and by the names of its files."""
-    said = {name: value for name, _, value in (one.partition("=") for one in choices.assignments)}
-    if "data.reader.name" not in said and (demo := demo_name(choices.data, "classify", DEMO)):
+def _choose_reader(choices: Choices) -> tuple[str, str | None]:
+    """Choose the reader from assignments and file names; also give the reason, if guessed."""
+    given = {name: value for name, _, value in (one.partition("=") for one in choices.assignments)}
+    if "data.reader.name" not in given and (demo := demo_name(choices.data, "classify", DEMO)):
         return DEMOS[demo].format, None
-    name, reason = guess_labelled_format(choices.data, said)
+    name, reason = guess_labelled_format(choices.data, given)
     if name not in LABELLED:
         raise SettingError(
             f"there is no format {name!r}",
@@ -96,14 +95,14 @@ def _reader_for(choices: Choices) -> tuple[str, str | None]:
     return name, reason
 
 
-def _codec_settings(name: str) -> Any:
-    """Give the settings of a codec by its name, or by that of what a step of text is."""
+def _get_codec_settings(name: str) -> Any:
+    """Get the settings of a codec by its name; the unit of a text codec is a name, too."""
     return name if name in CONTENT_SETTINGS else {"name": "text", "unit": name}
 
 
 CLASSIFY = Task(
     name="classify",
-    description="learn one label for a sequence, and tell it of others",
+    description="predict one label for a sequence",
     settings=ClassifySettings,
     results=(REPORT, RESULT),
     propose=_propose,
@@ -114,7 +113,7 @@ CLASSIFY = Task(
     flags={
         "format": "data.reader.name",
         "label_file": "data.label_file",
-        **{role: f"data.reader.{role}" for role in (*OF_ALL, *OF_TEXTS, *OF_STEPS)},
+        **{role: f"data.reader.{role}" for role in (*LABEL_COLUMNS, *TEXT_COLUMNS, *OF_STEPS)},
         "pretrained": "pretrained",
         "auxiliary": "model.auxiliary",
     },

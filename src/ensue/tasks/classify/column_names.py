@@ -1,4 +1,4 @@
-"""Columns of new data that are called otherwise than those that a model was trained on."""
+"""New data whose columns have other names than the training data."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from ensue.settings import Settings
 S = TypeVar("S", bound=Settings)
 
 
-def renamed(reader: S, columns: Mapping[str, Any]) -> S:
-    """Give the settings of a reader with columns as a person names them now.
+def rename_columns(reader: S, columns: Mapping[str, Any]) -> S:
+    """Replace the column names in the settings of a reader.
 
-    Raises SettingError for what this reader has not, or another number of values.
+    Raises SettingError for a column that this reader has not, or another number of columns.
     """
     for name, column in columns.items():
         if name not in dict(reader):
-            what = (
-                f"the run reads {getattr(reader, 'name', 'data')}, which has no column of that kind"
-            )
+            what = f"the format {getattr(reader, 'name', 'data')} of the run has no such column"
             raise SettingError(what, where=f"--{name}", hint="leave it out")
         before = getattr(reader, name)
         if isinstance(before, tuple) and len(before) != len(column):
-            what = f"the run has learned from {', '.join(before) or 'none'}"
+            what = f"the run was trained on the columns {', '.join(before) or 'none'}"
             raise SettingError(what, where=f"--{name}", hint=f"name {len(before)}, in that order")
         if not before and name not in ("id", "group", "label"):
             hint = "leave it out"
             raise SettingError(
-                "the run has learned from no such column", where=f"--{name}", hint=hint
+                "the run was trained without such a column", where=f"--{name}", hint=hint
             )
     return reader.model_copy(update=dict(columns))
 
 
-def as_in_training(reader: LabelledReader, before: Settings, now: Settings) -> LabelledReader:
-    """Give the examples with the values of their steps under the names that they had in
-    training."""
+def with_training_names(reader: LabelledReader, before: Settings, now: Settings) -> LabelledReader:
+    """Give the fields of steps the names that they had in training.
+
+    The name is part of what the content codec has learned, so another name would be unknown.
+    """
     names = dict(zip(getattr(now, "value", ()), getattr(before, "value", ()), strict=True))
     if all(name == other for name, other in names.items()):
         return reader
 
-    def named(one: Example) -> Example:
+    def rename(one: Example) -> Example:
         if isinstance(one.content, str):
             return one
         return replace(
             one, content={names.get(name, name): field for name, field in one.content.items()}
         )
 
-    return FunctionReader(lambda listener: map(named, reader.examples(listener)), reader.elsewhere)
+    return FunctionReader(lambda listener: map(rename, reader.examples(listener)), reader.elsewhere)

@@ -1,4 +1,4 @@
-"""The data of a run of `classify`: read, split, encoded, and kept in the run."""
+"""Read, split and encode the data of a run of `classify`, and cache it in the run."""
 
 from __future__ import annotations
 
@@ -24,64 +24,69 @@ from ensue.tasks.proposal import change
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
 
-Kept = tuple[dict[str, Examples], dict[str, Any]]
+Cached = tuple[dict[str, Examples], dict[str, Any]]
+"""Examples of each part, and what describes them."""
 
 
 def read_parts(
-    run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Callback
+    run: Run, settings: ClassifySettings, data: Sequence[Path], on_event: Callback
 ) -> LabelledParts:
-    """Read the data into the run, and describe it there; from then on its sources are not
-    needed."""
-    examples, contents = _kept(run, settings, data)
-    parts = _parts(run, (examples, contents))
-    keep_codecs(run, parts)
+    """Read the data into the run and describe it there.
+
+    The run needs its sources no more, unless its cache is damaged.
+    """
+    examples, contents = _load_or_read(run, settings, data)
+    parts = _make_parts(run, (examples, contents))
+    save_codecs(run, parts)
     sizes = {name: len(one) for name, one in examples.items()}
     about = {name: contents[name] for name in ("format", "reading", "files")}
     run.describe({"data": {**about, "files": contents["prints"], "examples": sizes}})
     for finding in contents["findings"]:
-        watch(Note(finding))
+        on_event(Note(finding))
     return parts
 
 
-def parts_of(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> LabelledParts:
-    """Give the parts that the run holds, read again where its cache is damaged. Raises RunError
-    where that fails."""
-    return _parts(run, _kept(run, settings, data))
+def load_parts(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> LabelledParts:
+    """Load the parts from the cache of the run, or read them again if it is damaged.
+
+    Raises RunError where reading fails.
+    """
+    return _make_parts(run, _load_or_read(run, settings, data))
 
 
-def _parts(run: Run, kept: Kept) -> LabelledParts:
+def _make_parts(run: Run, cached: Cached) -> LabelledParts:
     with format_errors(str(run.cache / CONTENTS)):
-        return LabelledParts.from_json(*kept)
+        return LabelledParts.from_json(*cached)
 
 
-def keep_codecs(run: Run, parts: LabelledParts) -> None:
-    """Write how examples and labels become ids."""
-    run.write(CODEC, _codecs(parts))
+def save_codecs(run: Run, parts: LabelledParts) -> None:
+    """Save the content codec and the label codec."""
+    run.write(CODEC, _dump_codecs(parts))
 
 
 def read_into(run: Run, settings: ClassifySettings, reader: LabelledReader) -> None:
-    """Read examples that lie in no files into the run."""
+    """Read examples from memory into the run."""
     cache = Cache(run.cache)
     cache.begin()
     _encode(cache, settings, {"all": reader}, {"format": "lists", "prints": {}}, [])
 
 
-def _kept(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> Kept:
+def _load_or_read(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> Cached:
     return load_data(
         run,
         load_examples,
         lambda cache: _read(settings, data, cache),
-        lambda kept: (_codecs(_parts(run, kept)), kept[1]["prints"]),
+        lambda cached: (_dump_codecs(_make_parts(run, cached)), cached[1]["prints"]),
     )
 
 
-def _codecs(parts: LabelledParts) -> bytes:
+def _dump_codecs(parts: LabelledParts) -> bytes:
     return json.dumps(
         {"content": parts.content.to_json(), "labels": parts.labels.to_json()}
     ).encode()
 
 
-def _read(settings: ClassifySettings, data: Sequence[Path], cache: Cache) -> Kept:
+def _read(settings: ClassifySettings, data: Sequence[Path], cache: Cache) -> Cached:
     findings: list[Finding] = []
     listener = Listener(findings.append)
     demo = demo_name(data, "classify", "modules")
@@ -103,14 +108,18 @@ def _encode(
     readers: Mapping[str, LabelledReader],
     about: Mapping[str, Any],
     findings: list[Finding],
-) -> Kept:
-    """Read, split and encode examples, and keep them."""
+) -> Cached:
+    """Read, split and encode examples, and save them in the cache."""
     codec = pretrained_codec(settings.pretrained) if settings.pretrained else settings.codec
     parts = prepare_labelled(
         readers, settings.data, codec, settings.seed, Listener(findings.append)
     )
     examples = {name: one.examples for name, one in parts.parts.items()}
-    told = [str(finding) for finding in findings]
-    contents = {**parts.to_json(), **about, "reading": to_plain(settings.data), "findings": told}
+    contents = {
+        **parts.to_json(),
+        **about,
+        "reading": to_plain(settings.data),
+        "findings": [str(finding) for finding in findings],
+    }
     save_examples(examples, contents, cache)
     return examples, contents

@@ -1,5 +1,4 @@
-"""What is worth knowing beside the figures: confusions, reliability, sets, early answers, the
-surest mistakes."""
+"""Diagnostics on the test part: confusion matrix, reliability, coverage, most confident errors."""
 
 from __future__ import annotations
 
@@ -12,85 +11,88 @@ from ensue.evaluation.calibration import expected_calibration_error, nats, relia
 from ensue.evaluation.classification import compute_metrics, confusion, per_class, worst
 from ensue.evaluation.conformal import is_covered, prediction_sets
 from ensue.evaluation.predictions import Predictions
-from ensue.tasks.classify.predicting import targets
+from ensue.tasks.classify.predicting import get_targets
 from ensue.tasks.classify.trained import LabelModel
 
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
-"""Of each sequence, which the model is shown, to see how early it knows."""
+"""Shares of each sequence after which accuracy is measured."""
 
-MISTAKES, MOST_CONFUSED = 20, 1000
-"""How many mistakes are named, and of how many labels there is a table of all pairs, which grows
-with their square."""
+MAX_ERRORS = 20
+"""Errors that a result lists."""
+
+MAX_CONFUSION_LABELS = 1000
+"""Labels up to which a result has a confusion matrix, since it grows with their square."""
 
 
 def compute_details(model: LabelModel, parts: LabelledParts, raw: Predictions) -> dict[str, Any]:
-    """Give the details on the test part; `raw` are its answers before calibration."""
+    """Compute all diagnostics on the test part; `raw` are the predictions before calibration."""
     labels, encoded, calibration = parts.labels, parts.parts["test"], model.calibration
-    true, answers = targets(encoded.examples, labels), raw.with_temperature(calibration.temperature)
-    found: dict[str, Any] = {
+    true = get_targets(encoded.examples, labels)
+    predictions = raw.with_temperature(calibration.temperature)
+    details: dict[str, Any] = {
         "kind": labels.kind,
         "labels": list(labels.names),
         "skipped": parts.to_json()["skipped"],
-        "nats": {"before": nats(raw, true), "after": nats(answers, true)},
+        "nats": {"before": nats(raw, true), "after": nats(predictions, true)},
         "temperature": calibration.temperature,
-        "prediction_sets": _sets(answers, true, model),
-        "early": _early(model, parts, true),
-        "mistakes": _mistakes(answers, true, parts),
+        "prediction_sets": _measure_sets(predictions, true, model),
+        "early": _measure_prefixes(model, parts, true),
+        "mistakes": _list_errors(predictions, true, parts),
     }
     if labels.kind != "regression":
-        found["reliability"] = {
+        details["reliability"] = {
             "before": reliability(raw, true),
-            "after": reliability(answers, true),
+            "after": reliability(predictions, true),
         }
-        found["calibration_error"] = {
-            when: expected_calibration_error(curve) for when, curve in found["reliability"].items()
+        details["calibration_error"] = {
+            when: expected_calibration_error(bins) for when, bins in details["reliability"].items()
         }
-        found["per_class"] = per_class(answers, true, labels.names)
-    if labels.kind in ("multiclass", "ordinal") and labels.size <= MOST_CONFUSED:
-        found["confusion"] = confusion(answers.best, true, labels.size).tolist()
-    return found
+        details["per_class"] = per_class(predictions, true, labels.names)
+    if labels.kind in ("multiclass", "ordinal") and labels.size <= MAX_CONFUSION_LABELS:
+        details["confusion"] = confusion(predictions.best, true, labels.size).tolist()
+    return details
 
 
-def _sets(answers: Predictions, true: Any, model: LabelModel) -> dict[str, Any]:
-    bound, bounded = model.calibration.bound, bool(np.isfinite(model.calibration.bound))
-    share = float(is_covered(answers, true, bound).mean())
-    found = {
+def _measure_sets(predictions: Predictions, true: Any, model: LabelModel) -> dict[str, Any]:
+    """Measure coverage, and the mean size of prediction sets or mean width of intervals."""
+    bound, finite = model.calibration.bound, bool(np.isfinite(model.calibration.bound))
+    measured = {
         "target_coverage": model.calibration.target_coverage,
-        "coverage": share,
-        "finite": bounded,
+        "coverage": float(is_covered(predictions, true, bound).mean()),
+        "finite": finite,
     }
-    if answers.kind == "regression":
-        return found | {
-            "mean_width": float(bound * answers.scores[:, 1:].sum(1).mean()) if bounded else None
-        }
-    return found | {"mean_size": float(prediction_sets(answers, bound).sum(1).mean())}
+    if predictions.kind == "regression":
+        width = float(bound * predictions.scores[:, 1:].sum(1).mean()) if finite else None
+        return measured | {"mean_width": width}
+    return measured | {"mean_size": float(prediction_sets(predictions, bound).sum(1).mean())}
 
 
-def _early(model: LabelModel, parts: LabelledParts, true: Any) -> list[dict[str, float]]:
-    """Give the figures after a share of the steps of each example; of a part of a tree there are
-    none."""
-    found = []
+def _measure_prefixes(model: LabelModel, parts: LabelledParts, true: Any) -> list[dict[str, float]]:
+    """Compute the metrics after each share of the steps; trees have no prefixes."""
     if model.content.shape.children:
-        return found
+        return []
+    measured = []
     for share in SHARES:
-        answers = model.predict_arrays(parts["test"].beginnings(share))
-        found.append({"share": share, **compute_metrics(answers, true)(np.arange(len(true)))})
-    return found
+        predictions = model.predict_arrays(parts["test"].beginnings(share))
+        metrics = compute_metrics(predictions, true)(np.arange(len(true)))
+        measured.append({"share": share, **metrics})
+    return measured
 
 
-def _mistakes(answers: Predictions, true: Any, parts: LabelledParts) -> list[dict[str, Any]]:
-    """Name the examples by file and line, those that the model was surest of first."""
-    whole, cases, found = parts["test"].static, parts.parts["test"].cases, []
-    for row in worst(answers, true, MISTAKES).tolist():
+def _list_errors(predictions: Predictions, true: Any, parts: LabelledParts) -> list[dict[str, Any]]:
+    """List wrong predictions by file and line, the most confident ones first."""
+    static, cases, errors = parts["test"].static, parts.parts["test"].cases, []
+    for row in worst(predictions, true, MAX_ERRORS).tolist():
         place: dict[str, Any] = {
-            "file": parts.files[int(whole["file"][row])],
-            "line": int(whole["line"][row]),
+            "file": parts.files[int(static["file"][row])],
+            "line": int(static["line"][row]),
         }
         place |= {"case": cases[row]} if cases else {}
-        said, there = (parts.labels.decode(one[row]) for one in (answers.best, true))
-        of_number = answers.kind == "regression"
-        how = (
-            {"error": said - there} if of_number else {"confidence": float(answers.confidence[row])}
+        predicted, actual = (parts.labels.decode(one[row]) for one in (predictions.best, true))
+        size = (
+            {"error": predicted - actual}
+            if predictions.kind == "regression"
+            else {"confidence": float(predictions.confidence[row])}
         )
-        found.append({**place, "predicted": said, "actual": there, **how})
-    return found
+        errors.append({**place, "predicted": predicted, "actual": actual, **size})
+    return errors

@@ -1,4 +1,4 @@
-"""What a person asks a classifier about: a file, a text, or what comes in."""
+"""Inputs of `ensue classify`: a file, a folder, a text or the standard input."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ensue.data.tables.rows import ROWS
 from ensue.errors import DataError
 from ensue.tasks.classify.trained import LabelModel, Prediction
 
-LONGEST_HEADER = 100_000
-"""Characters of a first line that are looked at."""
+MAX_HEADER_LENGTH = 100_000
+"""Characters of a first line that are parsed as a header."""
 
 
 def read_inputs(
@@ -30,46 +30,42 @@ def read_inputs(
     listener: Listener = SILENT,
     columns: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Prediction]:
-    """Give a verdict of each example of a file or folder, of each line of the standard input (-),
-    or of a text.
+    """Predict each example of a file or folder, each line of the standard input (-), or a text.
 
-    `columns` names those that are called otherwise than in training. Raises DataError if there is
-    nothing to say anything about.
+    `columns` maps roles to column names that differ from the training data. Raises DataError if
+    there is no example.
     """
     if data == "-":
-        return _piped(model, listener, columns)
+        return _read_stdin(model, listener, columns)
     refuse_undecoded(data, "classify")
     if path := existing_path(data):
-        return _of_file(model, path, listener, columns)
+        return _read_file(model, path, listener, columns)
     if not data.strip():
         raise DataError("the text is empty", where="classify", hint="give some text, or a file")
     if len(data.split()) == 1 and get_suffix(Path(data)) in (".txt", ".ts", *LONG_ROWS):
         raise DataError(
             "there is no such file",
             where=data,
-            hint="check the spelling; a text may come by way of -",
+            hint="check the spelling; a text of one word can be given by way of -",
         )
     return model.predict(InMemoryReader([data]), listener)
 
 
-def _piped(
+def _read_stdin(
     model: LabelModel, listener: Listener, columns: Mapping[str, Any]
 ) -> Iterator[Prediction]:
-    """Read the standard input as a file: texts line by line, and what is no text in the format of
-    the training data.
+    """Read the standard input as a file: texts one a line, other data in the training format.
 
-    Of a run that was trained on a table it may be a table: one whose first line names the column of
-    texts.
+    For a run that was trained on a table, the input is a table if its first line names the column
+    of texts.
     """
     names = {"long_table": "data.csv", "series_file": "data.ts"}
-    kind, column = (
-        model.data.reader.name,
-        columns.get("text") or getattr(model.data.reader, "text", ""),
-    )
+    kind = model.data.reader.name
+    column = columns.get("text") or getattr(model.data.reader, "text", "")
 
     def name(first: bytes) -> str:
         return (
-            f"data{_ending_of_table(first, column)}"
+            f"data{_guess_ending(first, column)}"
             if kind == "table"
             else names.get(kind, "data.txt")
         )
@@ -77,16 +73,16 @@ def _piped(
     with spool_stdin(listener, name) as (path, as_piped):
         if kind == "table" and path.suffix != ".txt":
             listener.on_finding(
-                Finding("-", f"read as a table, since its first line names the column {column!r}")
+                Finding("-", f"read as a table: its first line names the column {column!r}")
             )
-        yield from _of_file(model, path, as_piped, columns)
+        yield from _read_file(model, path, as_piped, columns)
 
 
-def _ending_of_table(first: bytes, column: str) -> str:
-    r"""Tell JSON Lines, CSV and lines of texts by the first line.
+def _guess_ending(first: bytes, column: str) -> str:
+    r"""Tell JSON Lines, TSV, CSV and lines of texts apart by the first line.
 
-    >>> (_ending_of_table(b'id,text\n1,a film\n', "text"),
-    ...  _ending_of_table(b'text, they say\n', "review"))
+    >>> (_guess_ending(b'id,text\n1,a film\n', "text"),
+    ...  _guess_ending(b'text, they say\n', "review"))
     ('.csv', '.txt')
     """
     line = first.removeprefix(BOM_UTF8).partition(b"\n")[0].decode("utf-8", "replace").strip()
@@ -95,13 +91,13 @@ def _ending_of_table(first: bytes, column: str) -> str:
             return ".jsonl"
     for name, sign in ((".tsv", "\t"), (".csv", ","), (".csv", ";")):
         with suppress(csv.Error):
-            fields = next(csv.reader([line[:LONGEST_HEADER]], delimiter=sign), [])
+            fields = next(csv.reader([line[:MAX_HEADER_LENGTH]], delimiter=sign), [])
             if len(fields) > 1 and column in fields:
                 return name
     return ".txt"
 
 
-def _of_file(
+def _read_file(
     model: LabelModel, path: Path, listener: Listener, columns: Mapping[str, Any]
 ) -> Iterator[Prediction]:
     if path.is_file() and model.data.reader.name == "table" and get_suffix(path) not in ROWS:

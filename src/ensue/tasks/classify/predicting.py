@@ -1,4 +1,4 @@
-"""Asking a model about examples."""
+"""Predict encoded examples, in batches."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from ensue.models.contract import Predictor
 from ensue.models.parameters import get_device
 from ensue.training.devices import to_device
 
-ROWS = 128
-"""Examples that a model is asked about together."""
+BATCH_SIZE = 128
+"""Examples that are predicted together."""
 
-ASIDE, SPREADS = 0.45, 1.6448536269514722
-"""Of a number its quantiles at 5 % and 95 % are asked for: so many standard deviations from a
-normal one's mean."""
+TAIL, Z_95 = 0.45, 1.6448536269514722
+"""Regression takes the quantiles 0.5 - TAIL and 0.5 + TAIL, 5 % and 95 %. For a normal
+distribution they lie Z_95 standard deviations from the mean, so either distance divided by Z_95
+is a standard deviation."""
 
 
 @torch.no_grad()
 def predict(model: Predictor, examples: Examples, labels: LabelCodec) -> Predictions:
-    """Ask about all examples, in their order; where each step has an answer, the last one counts.
+    """Predict all examples, in their order; a model with an output per step counts by the last.
 
-    Numbers are in the units of the data. Of steps that have labels of their own it is counted how
-    many are right.
+    Regression is in the units of the data. Where steps have labels of their own, the result also
+    counts how many of these were right.
     """
-    found = np.zeros((len(examples), 3 if labels.kind == "regression" else labels.size))
+    output = np.zeros((len(examples), 3 if labels.kind == "regression" else labels.size))
     inner, device = None, get_device(model)
-    for numbers, batch in iterate_sorted(examples, ROWS):
-        scores = _scores(model(to_device(batch, device)), labels)
+    for numbers, batch in iterate_sorted(examples, BATCH_SIZE):
+        scores = _get_scores(model(to_device(batch, device)), labels)
         if scores.dim() == 3:
             if "label" in batch.fields:
                 inner = np.zeros((len(examples), 2), np.int64) if inner is None else inner
@@ -42,25 +43,24 @@ def predict(model: Predictor, examples: Examples, labels: LabelCodec) -> Predict
                 inner[numbers] = np.stack([right.sum(1), (batch["label"] > 0).sum(1)], 1)
             ends = torch.as_tensor(batch.lengths, device=scores.device) - 1
             scores = scores[torch.arange(len(scores), device=scores.device), ends]
-        found[numbers] = scores.cpu().double().numpy()
+        output[numbers] = scores.cpu().double().numpy()
     exclusive = labels.kind in ("multiclass", "ordinal")
-    return Predictions(labels.kind, normalise(found) if exclusive else found, inner).in_units(
-        labels
-    )
+    scores = normalise(output) if exclusive else output
+    return Predictions(labels.kind, scores, inner).in_units(labels)
 
 
-def _scores(distribution: Any, labels: LabelCodec) -> torch.Tensor:
+def _get_scores(distribution: Any, labels: LabelCodec) -> torch.Tensor:
     if labels.kind == "regression":
         level = torch.full_like(distribution.mean, 0.5)
-        low, middle, high = (distribution.icdf(level + aside) for aside in (-ASIDE, 0.0, ASIDE))
+        low, middle, high = (distribution.icdf(level + offset) for offset in (-TAIL, 0.0, TAIL))
         return torch.stack([middle, middle - low, high - middle], -1) / level.new_tensor(
-            [1.0, SPREADS, SPREADS]
+            [1.0, Z_95, Z_95]
         )
     return distribution.base_dist.logits if labels.kind == "multilabel" else distribution.logits
 
 
-def targets(examples: Examples, labels: LabelCodec) -> np.ndarray:
-    """Give what is true, numbers in the units of the data."""
+def get_targets(examples: Examples, labels: LabelCodec) -> np.ndarray:
+    """Get the true labels as ids, numbers in the units of the data."""
     target = np.asarray(examples.static["target"])
     return (
         target.astype(np.float64) * labels.scale + labels.mean
@@ -69,9 +69,9 @@ def targets(examples: Examples, labels: LabelCodec) -> np.ndarray:
     )
 
 
-def groups_of(examples: Examples) -> Groups:
-    """Number the groups of examples from 0; None if each stands alone."""
-    names, found = np.unique(
+def get_groups(examples: Examples) -> Groups:
+    """Number the groups of examples from 0; None if every example is a group of its own."""
+    names, numbers = np.unique(
         examples.static.get("group", np.arange(len(examples))), return_inverse=True
     )
-    return found if len(names) < len(found) else None
+    return numbers if len(names) < len(numbers) else None

@@ -1,4 +1,4 @@
-"""Starting from a run of `generate`: its codec, and its weights where they fit."""
+"""Transfer from a pretrained run of `generate`: its codec, and its weights where they fit."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from ensue.training.folder.run import Run
 
 HINT = "name a run of `generate` that has a recurrent network"
 
-OF_GENERATE = {f"tables.{SYMBOL}.": "table.", "body.layer.": "body.", "next.": "head."}
-"""How the names of a classifier's weights begin, and those of the network of `generate` that
-they are taken from."""
+COUNTERPARTS = {f"tables.{SYMBOL}.": "table.", "body.layer.": "body.", "next.": "head."}
+"""Prefixes of a classifier's weights, and of the pretrained weights that they are copied from."""
 
 
 def open_pretrained(folder: str) -> tuple[Run, SequenceSettings]:
-    """Open the run, with the settings of its network. Raises RunError if it has none."""
+    """Open a pretrained run, with the settings of its network.
+
+    Raises RunError if it has no recurrent network.
+    """
     run = Run.open(folder)
     model = run.about["settings"].get("model", {})
     if run.about.get("task") != "generate" or model.get("name") != "sequence":
-        raise RunError(
-            "there is no network in it that could be taken over", where=folder, hint=HINT
-        )
+        raise RunError("the run has no network of `generate`", where=folder, hint=HINT)
     return run, read_stored(SequenceSettings, model, f"{folder}/run.toml")
 
 
-def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSettings:
-    """Give a network the embedding and the body of that of the run, so that its weights fit."""
+def match_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSettings:
+    """Copy embedding and body from the pretrained network into settings, so that its weights fit.
+
+    Raises RunError if it has no embedding.
+    """
     run, model = open_pretrained(folder)
     if not model.embedding:
-        raise RunError(
-            "its symbols have no embeddings that could be taken over", where=folder, hint=HINT
-        )
+        raise RunError("the network of the run has no embedding", where=folder, hint=HINT)
     with limit_model_size(run):
         model.build(run.parse(CODEC, load_codec).size)
     return settings.model_copy(
@@ -50,46 +51,48 @@ def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSett
 
 
 def pretrained_codec(folder: str) -> TextContent:
-    """Give the codec of the run, for whole texts; it tells capital letters from small ones."""
+    """Get the codec of the pretrained run as a codec of texts, which is case-sensitive."""
     run, _ = open_pretrained(folder)
     return TextContent(run.parse(CODEC, load_codec), lower=False)
 
 
 @torch.no_grad()
-def take_over(network: Classifier, folder: str) -> str:
-    """Copy the weights that fit, and say which. Raises RunError if none does."""
-    theirs = open_pretrained(folder)[0].read_arrays()
-    own, taken = dict(network.named_parameters()), []
+def copy_pretrained(network: Classifier, folder: str) -> str:
+    """Copy the pretrained weights whose shapes fit, and report which.
+
+    Raises RunError if none fits.
+    """
+    pretrained = open_pretrained(folder)[0].read_arrays()
+    own, copied = dict(network.named_parameters()), []
     for name, parameter in own.items():
-        array = _counterpart(name, theirs)
-        # Their table has the start of a text as one symbol more.
+        array = _get_counterpart(name, pretrained)
+        # The embedding of `generate` has one more row, for the start of a text.
         array = (
             array[: len(parameter)] if array is not None and name.startswith("tables.") else array
         )
         if array is not None and array.shape == parameter.shape:
             parameter.copy_(torch.from_numpy(np.array(array)))
-            taken.append(name)
-    if not taken:
+            copied.append(name)
+    if not copied:
         raise RunError(
-            "none of its weights fit this network",
-            where=folder,
-            hint="leave the model to be chosen",
+            "none of its weights fits this network", where=folder, hint="leave out --model"
         )
-    rest = [name for name in own if name not in taken]
-    return f"weights taken over from {folder}: {_groups(taken)}; new: {_groups(rest) or 'none'}"
+    rest = [name for name in own if name not in copied]
+    new = _name_modules(rest) or "none"
+    return f"pretrained weights from {folder}: {_name_modules(copied)}; new weights: {new}"
 
 
-def _counterpart(name: str, theirs: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    for beginning, other in OF_GENERATE.items():
-        if name.startswith(beginning):
-            return theirs.get(other + name.removeprefix(beginning))
+def _get_counterpart(name: str, pretrained: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    for prefix, other in COUNTERPARTS.items():
+        if name.startswith(prefix):
+            return pretrained.get(other + name.removeprefix(prefix))
     return None
 
 
-def _groups(names: list[str]) -> str:
-    """Name weights by the parts that they are of.
+def _name_modules(names: list[str]) -> str:
+    """Name the modules that weights belong to.
 
-    >>> _groups(["tables.symbol.weight", "body.layer.cells.0.bias", "body.layer.cells.0.recurrent"])
+    >>> _name_modules(["tables.symbol.weight", "body.layer.cells.0.bias", "body.layer.cells.0.x"])
     'embeddings, body'
     """
     parts = {"tables": "embeddings", "next": "next-step head"}

@@ -1,4 +1,4 @@
-"""The result of a training of `classify`, and the model card that tells it to a person."""
+"""Summary and model card of a run of `classify`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from ensue.tasks.results import format_metric, layer_name, table_rows
 from ensue.training.folder.run import Run
 
 LIMITS = """\
-- The figures hold for examples like those of the test part; `ensue evaluate RUN FILE` gives
-  those of others.
-- What is promised of sets and probabilities holds in the mean of all examples, not of each kind
-  of them.
-- It knows the labels that it was trained on, and gives one of them to whatever it is shown."""
+- The metrics hold for examples like those of the test part; `ensue evaluate RUN FILE` measures
+  them on other data.
+- Coverage and calibration hold on average over all examples, not for each label or subgroup.
+- The model knows only the labels of its training data, and predicts one of them for any input."""
 
-FEW = "for want of examples to calibrate on (9 are needed)"
-"""Why sets, or intervals, hold everything."""
+FEW = "too few calibration examples; 9 are needed"
+"""Why prediction sets hold every label, and intervals have no bounds."""
 
 SHOWN = {
     "accuracy": "accuracy",
     "label_accuracy": "label accuracy",
-    "node_accuracy": "of all nodes",
+    "node_accuracy": "node accuracy",
     "macro_f1": "macro F1",
     "auc": "AUC",
     "mae": "MAE",
@@ -37,14 +36,16 @@ SHOWN = {
 }
 
 
-def shown(result: Mapping[str, Any]) -> dict[str, str]:
-    """Name the figures of the table; first the one that the labels are about, which has its
-    interval there."""
+def get_columns(result: Mapping[str, Any]) -> dict[str, str]:
+    """Map metrics to column heads of the table, in order.
+
+    The main metric of the label kind comes first; the table shows its confidence interval.
+    """
     first = MEASURE[result["details"].get("kind", "multiclass")][0]
     return {first: SHOWN[first], **SHOWN}
 
 
-def name_of(settings: Settings) -> str:
+def name_model(settings: Settings) -> str:
     """Name a model by its cell or layer and its size: "lstm 128"."""
     if isinstance(settings, TreeSettings):
         return f"{settings.cell} tree {settings.width}"
@@ -55,65 +56,73 @@ def name_of(settings: Settings) -> str:
 
 
 def summarise(run: Run) -> Summary:
-    """Tell what came of a training: the table, the sentence, how sure the model is, and what to
-    try next."""
+    """Summarise a finished training: table, recommendation, calibration and next commands."""
     result = run.read_json(RESULT)
     commands = (
-        ("ensue classify {run} FILE", "label other examples, with probabilities and sets"),
-        ("ensue evaluate {run} FILE", "score another file with labels"),
+        ("ensue classify {run} FILE", "predict labels, with probabilities and prediction sets"),
+        ("ensue evaluate {run} FILE", "score another labelled file"),
     )
     return make_summary(
-        run, result, table_rows(result["rows"], shown(result), ".3f"), summary(result), commands
+        run,
+        result,
+        table_rows(result["rows"], get_columns(result), ".3f"),
+        summary(result),
+        commands,
     )
 
 
 def summary(result: Mapping[str, Any]) -> list[str]:
-    """Say in a few sentences how far the model of the run may be trusted."""
-    details, name = result["details"], result["rows"][-1]["name"]
-    sets, said = details["prediction_sets"], []
+    """Summarise coverage, calibration error and excluded test examples, one sentence each."""
+    details = result["details"]
+    sets = details["prediction_sets"]
     if "mean_size" in sets:
+        what = "prediction sets"
         size = (
-            f"{sets['mean_size']:.2f} labels in the mean"
+            f"{sets['mean_size']:.2f} labels on average"
             if sets.get("finite", True)
-            else f"every label, {FEW}"
+            else f"every label ({FEW})"
         )
     else:
+        what = "prediction intervals"
         size = (
-            f"no bounds, {FEW}"
+            f"no bounds ({FEW})"
             if sets["mean_width"] is None
-            else f"a width of {sets['mean_width']:.3g} in the mean"
+            else f"average width {sets['mean_width']:.3g}"
         )
-    held = (
-        f"sets of {name} that promise {sets['target_coverage']:.0%} hold what is true of "
-        f"{sets['coverage']:.1%}"
-    )
-    said.append(f"{held}, with {size}")
+    target, coverage = f"{sets['target_coverage']:.0%}", f"{sets['coverage']:.1%}"
+    lines = [f"{target} {what}: measured coverage {coverage}, {size}"]
     if "calibration_error" in details:
         before, after = (details["calibration_error"][when] for when in ("before", "after"))
-        said.append(
-            f"its probabilities are {after:.1%} off in the mean; before they were "
-            f"calibrated, {before:.1%}"
-        )
+        lines.append(f"expected calibration error {after:.1%} ({before:.1%} before calibration)")
     test = details["skipped"]["test"]
-    if test["duplicates_of_train"]:
-        said.append(
-            f"{test['duplicates_of_train']:,} texts of the test part stand in training "
-            f"too, letter for letter"
+    if count := test["duplicates_of_train"]:
+        lines.append(
+            f"{count:,} test text is an exact duplicate of a training text"
+            if count == 1
+            else f"{count:,} test texts are exact duplicates of training texts"
         )
-    if test["unseen_labels"]:
-        count = f"labels of {sum(test['unseen_labels'].values()):,} in the test part"
-        said.append(f"{count} were never in training, and are none of these figures")
-    return list(map(sentence, said))
+    if count := sum(test["unseen_labels"].values()):
+        lines.append(
+            f"{count:,} test example has a label that training has not; it is excluded from "
+            f"these metrics"
+            if count == 1
+            else f"{count:,} test examples have labels that training has not; they are excluded "
+            f"from these metrics"
+        )
+    return list(map(sentence, lines))
 
 
 def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    """Write the model card, from what result.json and run.toml (`about`) say."""
+    """Write the model card (Markdown) from result.json (`result`) and run.toml (`about`)."""
     details = result["details"]
     sections = [
-        ("Results on the test part", table(*table_rows(result["rows"], shown(result), ".3f"))),
+        (
+            "Results on the test part",
+            table(*table_rows(result["rows"], get_columns(result), ".3f")),
+        ),
         ("Calibration and coverage", bullets(summary(result)) + _reliability(details)),
-        ("By label", _per_class(details) if "per_class" in details else ""),
-        ("Confusions", _confusion(details) if "confusion" in details else ""),
+        ("Metrics by label", _per_class(details) if "per_class" in details else ""),
+        ("Confusion matrix", _confusion(details) if "confusion" in details else ""),
         ("Accuracy by share of the sequence seen", _early(details) if details["early"] else ""),
         ("Most confident errors", _mistakes(details)),
         ("Data", _data(about)),
@@ -132,8 +141,8 @@ def _reliability(details: Mapping[str, Any]) -> str:
     return "\n\n" + table(("calibration", "confidence", "accuracy", "examples"), rows)
 
 
-MOST_CLASSES = 30
-"""Labels of which the report has a table; result.json has those of all."""
+MAX_CLASSES = 30
+"""Labels in the tables of the report; result.json holds all of them."""
 
 
 def _per_class(details: Mapping[str, Any]) -> str:
@@ -143,15 +152,15 @@ def _per_class(details: Mapping[str, Any]) -> str:
             f"{one['examples']:,}",
             *(format_metric(one[name], ".3f") for name in ("precision", "recall", "f1")),
         ]
-        for one in details["per_class"][:MOST_CLASSES]
+        for one in details["per_class"][:MAX_CLASSES]
     ]
     return table(("label", "examples", "precision", "recall", "F1"), rows)
 
 
 def _confusion(details: Mapping[str, Any]) -> str:
     names = details["labels"]
-    if len(names) > MOST_CLASSES:
-        return "result.json has the whole table."
+    if len(names) > MAX_CLASSES:
+        return "result.json has the full table."
     rows = [[name, *map(str, row)] for name, row in zip(names, details["confusion"], strict=True)]
     return table(("actual \\ predicted", *names), rows)
 
@@ -159,7 +168,7 @@ def _confusion(details: Mapping[str, Any]) -> str:
 def _early(details: Mapping[str, Any]) -> str:
     measure = MEASURE[details["kind"]][0]
     rows = [[f"{one['share']:.0%}", format_metric(one[measure], ".3f")] for one in details["early"]]
-    return table(("of each sequence", SHOWN[measure]), rows)
+    return table(("share seen", SHOWN[measure]), rows)
 
 
 def _mistakes(details: Mapping[str, Any]) -> str:
@@ -173,9 +182,8 @@ def _mistakes(details: Mapping[str, Any]) -> str:
         ]
         for one in details["mistakes"]
     ]
-    return (
-        table((*["case"] * cases, "where", "predicted", "actual", last), rows) if rows else "None."
-    )
+    columns = (*["case"] * cases, "where", "predicted", "actual", last)
+    return table(columns, rows) if rows else "None."
 
 
 def _cell(value: Any) -> str:

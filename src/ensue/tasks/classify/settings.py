@@ -1,4 +1,4 @@
-"""What there is to choose in a training of `classify`."""
+"""Settings of a training of `classify`."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ class ClassifySettings(Settings):
     task: Literal["classify"] = "classify"
     """The verb."""
     seed: int = Field(1, ge=0, lt=1 << 63)
-    """What every random choice follows from."""
+    """Random seed."""
     data: LabelledSettings = LabelledSettings()
-    """How the data is read and split."""
+    """Data: reading and splitting."""
     codec: Codec = TextSettings()
-    """How contents become steps."""
+    """Codec: how the content of an example becomes steps."""
     model: Model = ClassifierSettings()
-    """What learns."""
+    """Model."""
     pretrained: str = ""
-    """The run of `generate` whose codec, embeddings and recurrent weights are taken over, where
-    they fit."""
+    """Pretrained run of `generate`: its codec is used, and its weights where their shapes fit."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=32),
         optimiser=OptimiserSettings(learning_rate=0.002, weight_decay=0.1),
@@ -47,13 +46,13 @@ class ClassifySettings(Settings):
         ema_decay=0.98,
         patience=8,
     )
-    """How long and how to train."""
+    """Training: budget, batches, optimiser and schedule."""
 
 
-MEASURED = ("long_table", "series_file")
-"""Readers whose examples are measurements."""
+MEASUREMENT_READERS = ("long_table", "series_file")
+"""Readers whose examples are sequences of measurements."""
 
-OF_KIND: Mapping[str, Mapping[str, Any]] = {
+READER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "long_table": {"codec": Measurements(), "model": network_for_measurements(regular=False)},
     "series_file": {"codec": Measurements(), "model": network_for_measurements(regular=True)},
     "trees": {
@@ -68,11 +67,11 @@ OF_KIND: Mapping[str, Mapping[str, Any]] = {
         ),
     },
 }
-"""What is chosen in place of the defaults above, by the name of the data's reader."""
+"""Defaults by the name of the data's reader, in place of those of ClassifySettings."""
 
-WHY: Mapping[str, str] = {
-    "long_table": "model bidirectional, for steps at times of their own",
-    "series_file": "model convolution, for shapes",
-    "trees": "model tree, which puts the parts of each tree together, from its words up",
+MODEL_REASONS: Mapping[str, str] = {
+    "long_table": "model bidirectional, for irregularly sampled series",
+    "series_file": "model convolution, which finds local patterns anywhere in a series",
+    "trees": "model tree, which composes each tree from its words up",
 }
-"""Why that model."""
+"""The reason for the default model of a reader, as the training reports it."""

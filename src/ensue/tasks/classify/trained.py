@@ -1,4 +1,4 @@
-"""A trained classifier with its codecs: it labels contents, and says how sure it is."""
+"""A trained classifier with its codecs and calibration: predict, evaluate, open."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from ensue.models.contract import Predictor
 from ensue.models.parameters import load_into
 from ensue.settings import read
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
-from ensue.tasks.classify.column_names import as_in_training, renamed
-from ensue.tasks.classify.data import parts_of
-from ensue.tasks.classify.predicting import groups_of, predict, targets
+from ensue.tasks.classify.column_names import rename_columns, with_training_names
+from ensue.tasks.classify.data import load_parts
+from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.in_memory import as_examples, as_paths
@@ -52,74 +52,74 @@ from ensue.tasks.results import Scored, warn_if_trained_on
 from ensue.training.folder.run import WEIGHTS, Run
 
 CALIBRATION = "calibration.json"
-NAMED = 5
+MAX_PLACES = 5
 """Places that a finding names."""
 CHUNK = 2000
-"""Examples that are labelled at once: more are hardly faster, and all of them are waited for."""
+"""Examples encoded at once; larger chunks are hardly faster, and delay the first prediction."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted on the calibration part."""
+    """Temperature and conformal quantile, both fitted on the calibration part."""
 
     temperature: float
-    """What scores are divided by, or what spreads of numbers are multiplied by."""
+    """Divisor of the scores; for regression the factor of the standard deviations."""
     bound: float
-    """The oddness up to which sets go."""
+    """Conformal quantile: a set holds every label whose nonconformity is at most this."""
     target_coverage: float
-    """The share of examples whose set holds what is true."""
+    """Share of prediction sets that should hold the true label."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values; a bound that is infinite is null."""
+        """Give all fields as JSON values; an infinite bound is null."""
         return asdict(self) | {"bound": self.bound if np.isfinite(self.bound) else None}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
-        """Make it again."""
+        """Read what to_json gave. Raises ValueError for values out of range."""
         bound = values["bound"]
-        usual = 1e-6 <= values["temperature"] <= 1e6 and 0 < values["target_coverage"] < 1
-        if not usual or (bound is not None and not 0 <= bound <= 1e30):
-            raise ValueError("these are no temperature and bound")
+        valid = 1e-6 <= values["temperature"] <= 1e6 and 0 < values["target_coverage"] < 1
+        if not valid or (bound is not None and not 0 <= bound <= 1e30):
+            raise ValueError("temperature, bound or target_coverage is out of range")
         return cls(
             values["temperature"], inf if bound is None else bound, values["target_coverage"]
         )
 
 
 UNCALIBRATED = Calibration(1.0, inf, TARGET_COVERAGE)
-"""Leaves answers as they are, and lets sets hold every label."""
+"""No calibration: predictions stay as they are, and sets hold every label."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one example."""
+    """The prediction for one example."""
 
     example: Example
     label: Any
-    """None where nothing is said; else the likeliest label, the median of a scale, the list of
-    several, or the mean (with quantiles, the median) of a number."""
+    """multiclass: most likely label; ordinal: median label; multilabel: list of labels;
+    regression: mean, or median with quantiles. None without a prediction."""
     probabilities: Mapping[str, float]
-    """Of each label; of a number, its standard deviation (with quantiles, the mean of those
-    below and above)."""
+    """Probability of each label. Regression has `standard_deviation` instead; with quantiles it is
+    the mean of those below and above the median."""
     set: tuple[Any, ...]
-    """The labels that 90 % of such sets hold the true one of; or the two ends of an interval."""
+    """Prediction set at 90 % coverage; for regression the two ends of the interval."""
     note: str = ""
-    """Why nothing is said of it: then the label is None, there are no probabilities, and the set
-    holds every label."""
+    """Reason why there is no prediction: then the label is None, there are no probabilities, and
+    the set holds every label."""
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain JSON values."""
         text = {"text": self.example.content} if isinstance(self.example.content, str) else {}
-        said = {
+        predicted = {
             "label": self.label,
             "probabilities": dict(self.probabilities),
             "prediction_set": list(self.set),
         }
-        said |= {"note": self.note} if self.note else {}
-        return {"line": self.example.line, **text, **said, "row": dict(self.example.row)}
+        predicted |= {"note": self.note} if self.note else {}
+        return {"line": self.example.line, **text, **predicted, "row": dict(self.example.row)}
 
 
 class LabelModel(Trained):
-    """What `ensue.train("classify", ...)` and `ensue.open(run)` give."""
+    """A classifier, as `ensue.train("classify", ...)` and `ensue.open(run)` return it."""
 
     def __init__(
         self,
@@ -134,76 +134,72 @@ class LabelModel(Trained):
 
     @cached_property
     def data(self) -> LabelledSettings:
-        """How the data was read, with all that was guessed filled in."""
+        """Settings of the data, with everything that was guessed filled in."""
         return read(LabelledSettings, self.run.about["data"]["reading"])
 
     def classify(self, contents: Content | Iterable[Content]) -> list[Prediction]:
-        """Say of each text, or other content, what it is; one text alone is one of them. Raises
-        DataError.
+        """Predict the label of each content; a single text is taken as a list of one.
 
-        As of rows of files, nothing is said of an empty text, or of a missing one (None, NaN): the
-        label is None.
+        The label is None for an empty or missing (None, NaN) text. Raises DataError for a content
+        that is no example.
         """
         given = as_examples(contents, "classify")
         if not self.content.shape.measured:
             given = [one if hasattr(one, "__len__") or is_filled(one) else "" for one in given]
         for number, one in enumerate(given, 1):
             if not isinstance(one, str | Mapping):
-                what = f"{with_article(type(one).__name__)} is no example"
+                what = f"{with_article(type(one).__name__)} is not an example"
                 hint = "give a text, or the fields of its steps by name"
                 raise DataError(what, where=f"example {number}", hint=hint)
         return list(self.predict(InMemoryReader(given)))
 
     def predict(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Prediction]:
-        """Say of each example what it is; they are read and told in stretches. Raises DataError.
+        """Predict each example of a reader, in chunks. Raises DataError.
 
-        Nothing is said of an empty text, or of one of which training had nothing; it is told by
-        line.
+        An empty text, and one that shares nothing with the training data, gets a prediction without
+        label; `listener` learns their lines.
         """
-        examples, strange = reader.examples(listener), Counter[str]()
-        unsaid: dict[str, list[str]] = {}
-        while stretch := list(islice(examples, CHUNK)):
-            notes = [self._unanswerable(one.content) for one in stretch]
-            asked = [one for one, note in zip(stretch, notes, strict=True) if not note]
-            encoded = self._encode(asked, labelled=False) if asked else None
-            for one, note in zip(stretch, notes, strict=True):
-                strange.update(self.content.unknown_channels(one.content) if note else ())
-            strange.update(encoded.unknown_channels if encoded else {})
-            told = (
-                self._as_predictions(asked, self.predict_arrays(encoded.examples))
+        examples, unknown_channels = reader.examples(listener), Counter[str]()
+        skipped: dict[str, list[str]] = {}
+        while chunk := list(islice(examples, CHUNK)):
+            notes = [self._reason_to_skip(one.content) for one in chunk]
+            known = [one for one, note in zip(chunk, notes, strict=True) if not note]
+            encoded = self._encode(known, labelled=False) if known else None
+            for one, note in zip(chunk, notes, strict=True):
+                unknown_channels.update(self.content.unknown_channels(one.content) if note else ())
+            unknown_channels.update(encoded.unknown_channels if encoded else {})
+            predictions = (
+                self._as_predictions(known, self.predict_arrays(encoded.examples))
                 if encoded
                 else iter(())
             )
-            for one, note in zip(stretch, notes, strict=True):
+            for one, note in zip(chunk, notes, strict=True):
                 if note:
-                    unsaid.setdefault(note, []).append(one.case or str(one.line))
-                yield self._unsaid(one, note) if note else next(told)
-        report_unknown_channels(strange, "the data", listener)
-        for note, places in unsaid.items():
-            named = ", ".join(places[:NAMED]) + ", ..." * (len(places) > NAMED)
-            what = (
-                f"no answer to {len(places):,} example{'s' * (len(places) > 1)}, since "
-                f"{note} (at {named})"
-            )
+                    skipped.setdefault(note, []).append(one.case or str(one.line))
+                    yield Prediction(one, None, {}, tuple(self.labels.names), note)
+                else:
+                    yield next(predictions)
+        report_unknown_channels(unknown_channels, "the data", listener)
+        for note, places in skipped.items():
+            named = ", ".join(places[:MAX_PLACES]) + ", ..." * (len(places) > MAX_PLACES)
+            count = f"{len(places):,} example{'s' * (len(places) > 1)}"
+            what = f"no prediction for {count}, since {note} (at {named})"
             listener.on_finding(Finding("the data", what))
 
-    def _unanswerable(self, content: Content) -> str:
-        """Say why nothing can be said of a content; nothing where it can."""
+    def _reason_to_skip(self, content: Content) -> str:
+        """Give the reason why a content cannot be predicted; empty where it can."""
         if isinstance(content, str) and not content.strip():
             return "the text is empty"
-        return "" if self.content.knows(content) else "nothing of it was in training"
-
-    def _unsaid(self, example: Example, note: str) -> Prediction:
-        return Prediction(example, None, {}, tuple(self.labels.names), note)
+        return "" if self.content.knows(content) else "nothing in it was seen in training"
 
     def predictions(self, contents: Sequence[Content]) -> Predictions:
-        """Give the calibrated answers about contents, as arrays in their order."""
+        """Predict contents in order, as arrays of calibrated scores."""
         return self.predict_arrays(
             self._encode(list(InMemoryReader(contents).examples()), labelled=False).examples
         )
 
     def predict_arrays(self, examples: Examples) -> Predictions:
-        """Give the calibrated answers."""
+        """Predict encoded examples in order, as arrays of calibrated scores."""
         return predict(self.model, examples, self.labels).with_temperature(
             self.calibration.temperature
         )
@@ -213,29 +209,26 @@ class LabelModel(Trained):
         paths: str | Path | Sequence[str | Path] = (),
         columns: Mapping[str, Any] = MappingProxyType({}),
     ) -> Scored:
-        """Score files that have labels, or the test part of the run if none are given.
+        """Compute the metrics on labelled files; without any, on the test part of the run.
 
-        `columns` names those that are called otherwise than in training: {"label": "mood"}. Rows
-        without text or label are left out, and told among the details. Raises DataError,
-        SettingError.
+        `columns` maps roles to column names that differ from the training data, such as
+        {"label": "mood"}. Rows without text or label are skipped, as `notes` of the details say.
+        Raises DataError, SettingError.
         """
-        paths, told = as_paths(paths), list[Finding]()
+        paths, findings = as_paths(paths), list[Finding]()
         if not paths:
-            encoded = parts_of(self.run, *read_settings(self.run, ClassifySettings)).parts["test"]
+            encoded = load_parts(self.run, *read_settings(self.run, ClassifySettings)).parts["test"]
         else:
-            paths = get_scored_files(paths, self.data, Listener(told.append))
-            warn_if_trained_on(self.run, paths, Listener(told.append))
-            reader = self.reader(paths, columns=columns, listener=Listener(told.append))
-            several = self.labels.delimiter if self.labels.kind == "multilabel" else None
+            paths = get_scored_files(paths, self.data, Listener(findings.append))
+            warn_if_trained_on(self.run, paths, Listener(findings.append))
+            reader = self.reader(paths, columns=columns, listener=Listener(findings.append))
+            delimiter = self.labels.delimiter if self.labels.kind == "multilabel" else None
             read = merge_labels(
-                reader.examples(Listener(told.append)), self.data.labels, several=several
+                reader.examples(Listener(findings.append)), self.data.labels, several=delimiter
             )
             if len(examples := [one for one in read if one.label is not None]) < len(read):
-                told.append(
-                    Finding(
-                        str(paths[0]), f"{len(read) - len(examples):,} without a label left out"
-                    )
-                )
+                what = f"{len(read) - len(examples):,} examples without a label skipped"
+                findings.append(Finding(str(paths[0]), what))
             if not examples:
                 raise DataError(
                     "no example has a text and a label",
@@ -250,9 +243,8 @@ class LabelModel(Trained):
         scored = score(
             self.predict_arrays(encoded.examples), encoded, self.labels, self.calibration
         )
-        return replace(
-            scored, details=scored.details | ({"notes": "; ".join(map(str, told))} if told else {})
-        )
+        notes = {"notes": "; ".join(map(str, findings))} if findings else {}
+        return replace(scored, details=scored.details | notes)
 
     def reader(
         self,
@@ -261,27 +253,26 @@ class LabelModel(Trained):
         columns: Mapping[str, Any] = MappingProxyType({}),
         listener: Listener = SILENT,
     ) -> LabelledReader:
-        """Read files as those that the model was trained on were read, but for `columns` that are
-        called otherwise.
+        """Read files as the training data was read; `columns` maps roles to other column names.
 
-        Tells `listener` which files of a folder are left out. Raises DataError, SettingError.
+        Reports skipped files of a folder to `listener`. Raises DataError, SettingError.
         """
         data = self.data.model_copy(
             update={"label_file": columns.get("label_file", self.data.label_file)}
         )
         data = data.model_copy(update={} if labelled else {"label_file": ""})
-        reader = renamed(
+        reader = rename_columns(
             data.reader, {name: column for name, column in columns.items() if name != "label_file"}
         )
         if labelled and getattr(reader, "incomplete", "") == "refuse":
             reader = reader.model_copy(update={"incomplete": "leave out"})
         if not labelled:
-            return as_in_training(
+            return with_training_names(
                 reader.build(find_files(paths, listener), False), data.reader, reader
             )
         files = {"all": find_files(paths, listener)}
         opened = open_readers(files, data.model_copy(update={"reader": reader}), SILENT)[1]["all"]
-        return as_in_training(opened, data.reader, reader)
+        return with_training_names(opened, data.reader, reader)
 
     def _encode(self, examples: Sequence[Example], labelled: bool) -> EncodedPart:
         files = tuple(dict.fromkeys(example.file for example in examples))
@@ -290,43 +281,46 @@ class LabelModel(Trained):
         )
 
     def _as_predictions(
-        self, examples: Sequence[Example], answers: Predictions
+        self, examples: Sequence[Example], predictions: Predictions
     ) -> Iterator[Prediction]:
-        if answers.kind == "regression":
-            ends = prediction_intervals(answers, self.calibration.bound)
+        if predictions.kind == "regression":
+            ends = prediction_intervals(predictions, self.calibration.bound)
             for example, (middle, *spreads), both in zip(
-                examples, answers.scores.tolist(), ends.tolist(), strict=True
+                examples, predictions.scores.tolist(), ends.tolist(), strict=True
             ):
                 yield Prediction(
                     example, middle, {"standard_deviation": sum(spreads) / 2}, tuple(both)
                 )
             return
-        names, inside = self.labels.names, prediction_sets(answers, self.calibration.bound)
-        for example, best, chances, held in zip(
-            examples, answers.best, answers.probabilities.tolist(), inside, strict=True
+        names, sets = self.labels.names, prediction_sets(predictions, self.calibration.bound)
+        for example, best, row, in_set in zip(
+            examples, predictions.best, predictions.probabilities.tolist(), sets, strict=True
         ):
-            label, said = self.labels.decode(best), dict(zip(names, chances, strict=True))
-            yield Prediction(example, label, said, tuple(compress(names, held)))
+            probabilities = dict(zip(names, row, strict=True))
+            label = self.labels.decode(best)
+            yield Prediction(example, label, probabilities, tuple(compress(names, in_set)))
 
 
 def score(
-    answers: Predictions, encoded: EncodedPart, labels: LabelCodec, calibration: Calibration
+    predictions: Predictions, encoded: EncodedPart, labels: LabelCodec, calibration: Calibration
 ) -> Scored:
-    """Give the figures of calibrated answers."""
-    true = targets(encoded.examples, labels)
+    """Compute the metrics of calibrated predictions, with confidence intervals."""
+    true = get_targets(encoded.examples, labels)
     metrics, intervals = with_intervals(
-        compute_metrics(answers, true, calibration.bound), len(true), groups_of(encoded.examples)
+        compute_metrics(predictions, true, calibration.bound),
+        len(true),
+        get_groups(encoded.examples),
     )
-    held = float(is_covered(answers, true, calibration.bound).mean())
-    left_out = {
+    coverage = float(is_covered(predictions, true, calibration.bound).mean())
+    skipped = {
         "unseen_labels": dict(encoded.unseen_labels),
         "unknown_channels": dict(encoded.unknown_channels),
     }
-    return Scored(metrics, intervals, {"examples": len(true), "coverage": held, **left_out})
+    return Scored(metrics, intervals, {"examples": len(true), "coverage": coverage, **skipped})
 
 
 def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
-    """Open what a run has learned."""
+    """Open the classifier of a run. Raises RunError where its files are damaged."""
     content, labels = run.parse(
         CODEC,
         lambda codecs: (load_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
@@ -336,7 +330,8 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):
         model.eval()
-    # What fails between a training and its calibration leaves a model whose answers stay as they
-    # are.
-    found = run.parse(CALIBRATION, Calibration.from_json) if run.has(CALIBRATION) else UNCALIBRATED
-    return LabelModel(run, model, content, labels, found)
+    # A failure between training and calibration leaves a run without calibration.json.
+    calibration = (
+        run.parse(CALIBRATION, Calibration.from_json) if run.has(CALIBRATION) else UNCALIBRATED
+    )
+    return LabelModel(run, model, content, labels, calibration)

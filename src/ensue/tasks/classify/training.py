@@ -1,5 +1,4 @@
-"""What `ensue train classify` does, in order: read, fit the baselines, train, calibrate, score,
-report."""
+"""Training of `classify`: read data, fit baselines, train, calibrate, score, write the report."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from ensue.evaluation.classification import compute_metrics, get_loss_unit, loss
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.scores import Score, by_group, with_intervals
-from ensue.inspection import diagnostics as health
+from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.classifiers import CLASSIFIERS, NETWORKS, build_classifier
 from ensue.models.contract import Predictor
@@ -29,100 +28,105 @@ from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import leaf_fields
 from ensue.settings import Settings
 from ensue.tasks.cached import limit_model_size
-from ensue.tasks.classify.data import keep_codecs, read_parts
+from ensue.tasks.classify.data import read_parts, save_codecs
 from ensue.tasks.classify.diagnostics import compute_details
-from ensue.tasks.classify.predicting import groups_of, predict, targets
-from ensue.tasks.classify.pretrained import take_over
-from ensue.tasks.classify.report import markdown, name_of
+from ensue.tasks.classify.predicting import get_groups, get_targets, predict
+from ensue.tasks.classify.pretrained import copy_pretrained
+from ensue.tasks.classify.report import markdown, name_model
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.classify.trained import CALIBRATION, UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.fitting import (
     Budget,
     Fitted,
-    defer_failure,
     fit_baselines,
     fit_network,
     log_closed_form,
     mean_nats,
+    defer_failure,
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
+from ensue.tasks.results import Result, conclude, get_network_costs, recommend, count_labels
 from ensue.training.contract import Callback, Note, Stage, Working
 from ensue.training.folder.run import METRICS, Run
 from ensue.training.settings import TrainingSettings
 
 MAX_LABELS = 1000
-"""Labels up to which cheap models are cheap: their time and memory grow with examples and
-labels."""
+"""Labels up to which baselines are fitted: their time and memory grow with examples times labels.
+"""
 
 
 def train_classifier(
-    run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Callback
+    run: Run, settings: ClassifySettings, data: Sequence[Path], on_event: Callback
 ) -> LabelModel:
-    """Train in a run until its budget is spent; what a killed training has done already is not
-    done again."""
+    """Train until the budget is spent; a resumed run continues from its last checkpoint."""
     budget = Budget.of(settings.training)
-    machine = prepare_hardware(run, settings, watch, network=settings.model.name in NETWORKS)
-    watch(Working("reading the data"))
-    parts = read_parts(run, settings, data, watch)
-    settings = _resolve(settings, parts, watch)
-    beside = {name_of(one): one for one in _baselines(settings, parts, watch)}
-    fit_one = partial(_fit_baseline, parts)
-    fitted = defer_failure(
-        lambda: fit_baselines(beside, fit_one, parts["train"], budget, watch), watch
+    machine = prepare_hardware(run, settings, on_event, network=settings.model.name in NETWORKS)
+    on_event(Working("reading the data"))
+    parts = read_parts(run, settings, data, on_event)
+    settings = _resolve(settings, parts, on_event)
+    candidates = {name_model(one): one for one in _choose_baselines(settings, parts, on_event)}
+    fit_one = partial(_fit_closed_form, parts)
+    # Baselines come before the network, so that it gets the time that they leave.
+    get_baselines = defer_failure(
+        lambda: fit_baselines(candidates, fit_one, parts["train"], budget, on_event), on_event
     )
-    training = remaining_training(settings.training, machine, budget, watch)
-    learned = _fit(run, settings, training, parts, watch)
-    rivals, said = fitted()
-    watch(Stage("writing the report"))
-    watch(Working("scoring the test part"))
+    training = remaining_training(settings.training, machine, budget, on_event)
+    fitted = _fit(run, settings, training, parts, on_event)
+    baselines, notes = get_baselines()
+    on_event(Stage("writing the report"))
+    on_event(Working("scoring the test part"))
     return _conclude(
-        run, settings, parts, rivals, replace(learned, selected=(*said, *learned.selected))
+        run, settings, parts, baselines, replace(fitted, selected=(*notes, *fitted.selected))
     )
 
 
 def fit_classifier(
-    run: Run, settings: ClassifySettings, parts: LabelledParts, watch: Callback
+    run: Run, settings: ClassifySettings, parts: LabelledParts, on_event: Callback
 ) -> LabelModel:
-    """Train in a new run on parts that are encoded already, with no baselines beside it, and
-    nothing scored."""
-    machine = prepare_hardware(run, settings, watch, network=settings.model.name in NETWORKS)
-    keep_codecs(run, parts)
-    training = remaining_training(settings.training, machine, Budget.of(settings.training), watch)
-    learned = _fit(run, settings, training, parts, watch)
-    return _calibrated(run, learned.model, parts)
+    """Train in a new run on encoded parts, without baselines or test, for scikit-learn."""
+    machine = prepare_hardware(run, settings, on_event, network=settings.model.name in NETWORKS)
+    save_codecs(run, parts)
+    training = remaining_training(
+        settings.training, machine, Budget.of(settings.training), on_event
+    )
+    fitted = _fit(run, settings, training, parts, on_event)
+    return _calibrate(run, fitted.model, parts)
 
 
-def _resolve(settings: ClassifySettings, parts: LabelledParts, watch: Callback) -> ClassifySettings:
-    """Fill in what depends on the data, and say it."""
+def _resolve(
+    settings: ClassifySettings, parts: LabelledParts, on_event: Callback
+) -> ClassifySettings:
+    """Fill in the settings that depend on the data, and report them."""
     if not isinstance(settings.model, TreeSettings):
         return settings
     shape = parts.content.shape
     model = settings.model.resolved(shape)
     if model != settings.model:
-        watch(Note(f"model.cell = {model.cell}, for nodes have up to {shape.children} children"))
+        on_event(Note(f"model.cell = {model.cell}: nodes have up to {shape.children} children"))
     return settings.model_copy(update={"model": model})
 
 
-def _baselines(settings: ClassifySettings, parts: LabelledParts, watch: Callback) -> list[Settings]:
-    """Give the cheap models that suit the data, but for the run's own."""
-    cheap: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name not in NETWORKS]
+def _choose_baselines(
+    settings: ClassifySettings, parts: LabelledParts, on_event: Callback
+) -> list[Settings]:
+    """Choose the baselines that fit the data, other than the run's own model."""
+    baselines: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name not in NETWORKS]
     shape, labels = leaf_fields(parts.content.shape), parts.labels
     if labels.size > MAX_LABELS:
-        watch(Note(f"{labels.size:,} labels are too many for baselines other than majority"))
-        cheap = [MajoritySettings()]
-    return [one for one in cheap if one.suits(shape, labels.kind) and one != settings.model]
+        on_event(Note(f"{labels.size:,} labels are too many for baselines other than majority"))
+        baselines = [MajoritySettings()]
+    return [one for one in baselines if one.suits(shape, labels.kind) and one != settings.model]
 
 
-def _fit_baseline(parts: LabelledParts, settings: Settings, train: Examples) -> Fitted:
-    """Fit a model that is not trained step by step."""
+def _fit_closed_form(parts: LabelledParts, settings: Settings, train: Examples) -> Fitted:
+    """Fit a model that needs no gradient steps."""
     began = perf_counter()
     model: Any = build_classifier(
         settings, parts.content.shape, parts.labels.kind, parts.labels.size
     )
-    chosen = model.fit(train, parts["validation"])
-    return Fitted(model, perf_counter() - began, chosen or ())
+    selected = model.fit(train, parts["validation"])
+    return Fitted(model, perf_counter() - began, selected or ())
 
 
 def _fit(
@@ -130,47 +134,48 @@ def _fit(
     settings: ClassifySettings,
     training: TrainingSettings,
     parts: LabelledParts,
-    watch: Callback,
+    on_event: Callback,
 ) -> Fitted:
-    """Train a network, or fit what is fitted. The run has its arrays then."""
+    """Fit the run's model, by gradient or in closed form, and write its weights to the run."""
     if settings.model.name in NETWORKS:
-        return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
-    watch(Working(f"fitting {name_of(settings.model)}"))
-    learned = _fit_baseline(parts, settings.model, parts["train"])
-    run.write_arrays(learned.model.arrays())
-    validation = _validation(learned.model, parts, training.batching.batch_size)
-    log_closed_form(run, validation, learned.seconds, (len(parts["train"]), "examples"), watch)
-    return learned
+        return _train(run, settings.model_copy(update={"training": training}), parts, on_event)
+    on_event(Working(f"fitting {name_model(settings.model)}"))
+    fitted = _fit_closed_form(parts, settings.model, parts["train"])
+    run.write_arrays(fitted.model.arrays())
+    validation = _validate(fitted.model, parts, training.batching.batch_size)
+    log_closed_form(run, validation, fitted.seconds, (len(parts["train"]), "examples"), on_event)
+    return fitted
 
 
-def _trained(run: Run, settings: ClassifySettings, parts: LabelledParts, watch: Callback) -> Fitted:
+def _train(
+    run: Run, settings: ClassifySettings, parts: LabelledParts, on_event: Callback
+) -> Fitted:
     with limit_model_size(run):
         network: Any = build_classifier(
             settings.model, parts.content.shape, parts.labels.kind, parts.labels.size
         )
     if settings.pretrained and run.checkpoint() is None:
-        taken = take_over(network, settings.pretrained)
-        run.describe({"pretrained": {"taken": taken}})
-        watch(Note(taken))
+        copied = copy_pretrained(network, settings.pretrained)
+        run.describe({"pretrained": {"taken": copied}})
+        on_event(Note(copied))
     feed = ExampleFeed(parts["train"], settings.training.batching.batch_size, settings.seed)
 
     def validate() -> float:
-        return _validation(network, parts, settings.training.batching.batch_size)
+        return _validate(network, parts, settings.training.batching.batch_size)
 
-    learned = fit_network(run, network, settings.training, feed, validate, watch)
-    taken = run.about.get("pretrained", {}).get("taken")
-    return replace(learned, selected=(taken, *learned.selected)) if taken else learned
+    fitted = fit_network(run, network, settings.training, feed, validate, on_event)
+    copied = run.about.get("pretrained", {}).get("taken")
+    return replace(fitted, selected=(copied, *fitted.selected)) if copied else fitted
 
 
-def _validation(model: Any, parts: LabelledParts, rows: int) -> float:
-    """Give what a network is chosen by, on the validation part: nats; on a scale, how many
-    places it is off in the mean."""
+def _validate(model: Any, parts: LabelledParts, batch_size: int) -> float:
+    """Compute the validation loss: nats per example, or mean absolute error of ordinal labels."""
     if parts.labels.kind != "ordinal":
-        return mean_nats(model, parts["validation"], rows)
+        return mean_nats(model, parts["validation"], batch_size)
     return float(
         losses(
             predict(model, parts["validation"], parts.labels),
-            targets(parts["validation"], parts.labels),
+            get_targets(parts["validation"], parts.labels),
         ).mean()
     )
 
@@ -179,32 +184,31 @@ def _conclude(
     run: Run,
     settings: ClassifySettings,
     parts: LabelledParts,
-    rivals: Mapping[str, Fitted],
-    learned: Fitted,
+    baselines: Mapping[str, Fitted],
+    fitted: Fitted,
 ) -> LabelModel:
-    """Calibrate, score everybody on the test part, once, and write the report and the result."""
+    """Calibrate, score all models on the test part, once, and write the report and the result."""
     labels, test = parts.labels, parts["test"]
-    true, groups, unit = targets(test, labels), groups_of(test), get_loss_unit(labels.kind)
-    told = _calibrated(
-        run, learned.model, parts
-    )  # first, for it belongs to the model, whatever fails after it
+    true, groups, unit = get_targets(test, labels), get_groups(test), get_loss_unit(labels.kind)
+    # Calibration comes first: it is a part of the model, which is usable if the report fails.
+    model = _calibrate(run, fitted.model, parts)
 
-    def standing(name: str, role: Role, one: Fitted) -> Score:
-        fitted = _calibrate(one.model, parts)
-        answers = predict(one.model, test, labels).with_temperature(fitted.temperature)
+    def score(name: str, role: Role, one: Fitted) -> Score:
+        calibration = _fit_calibration(one.model, parts)
+        predictions = predict(one.model, test, labels).with_temperature(calibration.temperature)
         metrics, intervals = with_intervals(
-            compute_metrics(answers, true, fitted.bound), len(true), groups
+            compute_metrics(predictions, true, calibration.bound), len(true), groups
         )
-        cost = by_group(losses(answers, true), groups)
+        cost = by_group(losses(predictions, true), groups)
         return Score(
             name, role, metrics, intervals, cost, unit, one.seconds, one.model.parameter_count
         )
 
-    rows = [standing(name, "baseline", one) for name, one in rivals.items()]
+    rows = [score(name, "baseline", one) for name, one in baselines.items()]
     role: Role = "network" if settings.model.name in NETWORKS else "baseline"
-    rows.append(standing(name_of(settings.model), role, learned))
-    raw = predict(learned.model, test, labels)
-    details = compute_details(told, parts, raw)
+    rows.append(score(name_model(settings.model), role, fitted))
+    raw = predict(fitted.model, test, labels)
+    details = compute_details(model, parts, raw)
     result = Result(
         run=run.path.name,
         task="classify",
@@ -213,61 +217,57 @@ def _conclude(
             run, rows, {name: name for name in CLASSIFIERS if name not in (*NETWORKS, "majority")}
         ),
         selected=(
-            *(chosen for one in (learned, *rivals.values()) for chosen in one.selected),
+            *(line for one in (fitted, *baselines.values()) for line in one.selected),
             (
-                f"temperature {told.calibration.temperature:.2f}, and the sets: on the "
-                f"calibration part"
+                f"temperature {model.calibration.temperature:.2f}, and the conformal quantile: on "
+                f"the calibration part"
             ),
         ),
         details=details,
-        warnings=tuple(_symptoms(run, parts, rows, details)),
+        warnings=tuple(_diagnose(run, parts, rows, details)),
     )
     conclude(run, result.to_json(), markdown)
-    return told
+    return model
 
 
-def _symptoms(
+def _diagnose(
     run: Run, parts: LabelledParts, rows: Sequence[Score], details: Mapping[str, Any]
 ) -> list[str]:
-    """Name what seems to have gone wrong, and say what to do."""
+    """Describe each probable fault of the training, with a remedy."""
     labels, count, size = parts.labels, len(parts["test"]), None
     counts: dict[str, dict[str, int]] = {}
     if labels.kind in ("multiclass", "ordinal"):
-        # What is fitted at one go has no loss that falls; on a scale the validation is not in nats.
+        # Closed form has no loss curve, and the validation loss of ordinal labels is not in nats.
         size = labels.size if labels.kind == "multiclass" and rows[-1].role == "network" else None
-        targets = {
-            name: np.asarray(one.examples.static["target"]) for name, one in parts.parts.items()
-        }
-        counts = {name: count_labels(ids, labels.names) for name, ids in targets.items()}
-    classes = (
-        details.get("per_class", ()) if labels.kind != "ordinal" else ()
-    )  # a scale has no label to leave out
+        ids = {name: np.asarray(one.examples.static["target"]) for name, one in parts.parts.items()}
+        counts = {name: count_labels(own, labels.names) for name, own in ids.items()}
+    # On an ordinal scale it is no fault if some label is never predicted.
+    classes = details.get("per_class", ()) if labels.kind != "ordinal" else ()
     recalls = ((one["label"], one["examples"], one["recall"]) for one in classes)
-    found = health.diagnose(run.rows(METRICS), [], size=size)
-    found += health.diagnose_labels(get_network_costs(rows), counts, recalls, run.rows(METRICS))
+    metrics, costs = run.rows(METRICS), get_network_costs(rows)
+    warnings = diagnostics.diagnose(metrics, [], size=size)
+    warnings += diagnostics.diagnose_labels(costs, counts, recalls, metrics)
     if "calibration_error" in details:
-        found += health.miscalibrated(details["calibration_error"]["after"], count)
-    return found + health.undercoverage(
-        details["prediction_sets"]["target_coverage"], details["prediction_sets"]["coverage"], count
-    )
+        warnings += diagnostics.miscalibrated(details["calibration_error"]["after"], count)
+    sets = details["prediction_sets"]
+    return warnings + diagnostics.undercoverage(sets["target_coverage"], sets["coverage"], count)
 
 
-def _calibrated(run: Run, model: Predictor, parts: LabelledParts) -> LabelModel:
-    calibration = _calibrate(model, parts)
+def _calibrate(run: Run, model: Predictor, parts: LabelledParts) -> LabelModel:
+    calibration = _fit_calibration(model, parts)
     run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
     return LabelModel(run, model, parts.content, parts.labels, calibration)
 
 
-def _calibrate(model: Predictor, parts: LabelledParts) -> Calibration:
-    """Fit what is fitted on the calibration part; without one, answers stay as they are, and
-    sets hold every label."""
+def _fit_calibration(model: Predictor, parts: LabelledParts) -> Calibration:
+    """Fit temperature and conformal quantile on the calibration part, if there is one."""
     if "calibration" not in parts.parts:
         return UNCALIBRATED
     part, labels = parts["calibration"], parts.labels
-    answers, true = predict(model, part, labels), targets(part, labels)
-    temperature = fit_temperature(answers, true)
+    predictions, true = predict(model, part, labels), get_targets(part, labels)
+    temperature = fit_temperature(predictions, true)
     return Calibration(
         temperature,
-        conformal_quantile(answers.with_temperature(temperature), true),
+        conformal_quantile(predictions.with_temperature(temperature), true),
         TARGET_COVERAGE,
     )
