@@ -76,7 +76,7 @@ def speed_of(run: Path, threads: int = 1) -> list[str]:
 
     def tag() -> None:
         model: TagModel = ensue.open(run)  # Opened again: a codec caches words it has seen.
-        sentences = model.tagged(read_inputs(model, str(TEST), "auto", SILENT))
+        sentences = model.tag_examples(read_inputs(model, str(TEST), "auto", SILENT))
         assert sum(len(as_conllu(model, number, one)) for number, one in enumerate(sentences, 1))
 
     def opened() -> None:

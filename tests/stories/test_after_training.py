@@ -82,7 +82,7 @@ FAULTS = [
     (CLASSIFY, NETWORK, classifying, "conclude"),
     (CLASSIFY, FITTED, classifying, "conclude"),
     (TAG, NETWORK, tagging, "_fit_baseline"),
-    (TAG, NETWORK, tagging, "truth_of"),
+    (TAG, NETWORK, tagging, "make_truth"),
     (TAG, NETWORK, tagging, "conclude"),
     (TAG, FITTED, tagging, "conclude"),
     (FORECAST, NETWORK, forecasting, "calibrated"),

@@ -150,7 +150,7 @@ def test_training_ends_with_its_result_for_programs(
 def test_what_is_read_is_said(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tag", run, "a dog"]) == 0
     assert (
-        "plain text, cut into sentences and words by ensue's own rules" in capsys.readouterr().err
+        "plain text, split into sentences and words by ensue's own rules" in capsys.readouterr().err
     )
     assert main(["tag", run, "nowhere.txt"]) == 2
     assert "there is no such file" in capsys.readouterr().err
@@ -380,5 +380,5 @@ def test_pairs_of_many_tags_are_not_counted(
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert [row["name"] for row in result["rows"][:-1]] == ["most-frequent-tag"]
     said = capsys.readouterr().out
-    assert "hmm: not fitted, for 590 tags make too many pairs" in said
+    assert "hmm: not fitted, since 590 tags make too many pairs" in said
     assert "a CRF of so many tags" not in said

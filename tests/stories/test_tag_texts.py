@@ -380,7 +380,7 @@ def test_a_text_of_unknown_words_alone_is_told(
     found, error = told(capsys, folder / "columns", "Zzgrub flomp wexit.")
     assert found[0]["known"] == [False, False, False, True]
     assert (
-        "the data: none of the 3 words was in training; its tags are guesses by spelling and place"
+        "the data: none of the 3 words was in training; tags are guesses by spelling and context"
         in error
     )
     found, error = told(capsys, folder / "columns", "THE flomp.")

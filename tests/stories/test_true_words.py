@@ -122,7 +122,7 @@ def test_spans_of_a_part_without_any_have_no_figures(
     )
     command = ["train", "tag", train, "--test", test, "--model", "hmm", "--out", tmp_path / "run"]
     shown = out(capsys, *command)
-    assert "The test part has no spans, so their recall and F1 are not defined" in shown
+    assert "The test part has no spans, so span recall and F1 are undefined" in shown
     table = next(line for line in shown.splitlines() if line.startswith("hmm"))
     assert table.split()[4] == "none"
     result = json.loads((tmp_path / "run" / "result.json").read_text())

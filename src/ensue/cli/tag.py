@@ -46,7 +46,9 @@ def tag(
         model = api.open(run, "tag")
         progress(Working("tagging"))
         listener = Listener(progress.note)
-        sentences = progress.each(model.tagged(read_inputs(model, data, read, listener), listener))
+        sentences = progress.each(
+            model.tag_examples(read_inputs(model, data, read, listener), listener)
+        )
         if json:
             written = (codec.dumps(one.to_json()) + "\n" for one in sentences)
         else:

@@ -1,5 +1,4 @@
-"""Tag: learn one label for every step of a sequence, such as a word's class, and tell those of
-other sequences."""
+"""The task `tag`: one label for every word of a sentence, such as its part of speech."""
 
 from __future__ import annotations
 
@@ -14,14 +13,14 @@ from ensue.tasks.tag.training import train_tagger
 
 
 def _propose(choices: Choices) -> Proposal:
-    """Fill in all settings: from the file, then from what was said, then key by key."""
+    """Fill in all settings: the file first, then flags, then `--set` assignments."""
     settings, values = load_config(TagSettings, choices)
     reasons: list[str] = []
     if choices.model is not None:
         settings = change(settings, model=tagger_settings(choices.model))
     elif "model" not in values:
         reasons.append(
-            "model lstm, read both ways, with a CRF: the usual choice (choose with --model)"
+            "model lstm, bidirectional, with a CRF: the standard tagger (choose with --model)"
         )
     if choices.size is not None:
         settings = change(settings, model=resize_tagger(settings.model, choices.size))
@@ -30,7 +29,7 @@ def _propose(choices: Choices) -> Proposal:
 
 TAG = Task(
     name="tag",
-    description="learn one label for every word of a sentence, and tell those of others",
+    description="predict one label for every word of a sentence",
     settings=TagSettings,
     results=(REPORT, RESULT),
     propose=_propose,

@@ -1,4 +1,4 @@
-"""The data of a run of `tag`: read, split, encoded, and kept in the run."""
+"""Read, split and encode the data of a run of `tag`, and cache it in the run."""
 
 from __future__ import annotations
 
@@ -25,83 +25,85 @@ from ensue.training.folder.run import Run
 
 DEMO = "tokens"
 VECTORS = "vectors.npy"
-Kept = tuple[dict[str, Examples], dict[str, Any]]
+Cached = tuple[dict[str, Examples], dict[str, Any]]
+"""Examples of each part, and what describes them."""
 
 
 def read_parts(
-    run: Run, settings: TagSettings, data: Sequence[Path], watch: Callback
+    run: Run, settings: TagSettings, data: Sequence[Path], on_event: Callback
 ) -> TaggedParts:
-    """Read the data into the run, and describe it there; from then on its sources are not
-    needed."""
-    kept = _kept(run, settings, data)
-    parts, contents = _parts(run, kept), kept[1]
-    keep_codec(run, parts)
-    counted = {
+    """Read the data into the run and describe it there.
+
+    The run needs its sources no more, unless its cache is damaged.
+    """
+    cached = _load_or_read(run, settings, data)
+    parts, contents = _make_parts(run, cached), cached[1]
+    save_codec(run, parts)
+    counts = {
         part: {"sentences": len(np.unique(one.static["sentence"])), "words": int(one.offsets[-1])}
         for part, one in parts.parts.items()
     }
-    read = {name: contents[name] for name in ("format", "columns")}
-    run.describe({"data": {**read, "files": parts.files, "examples": counted}})
+    layout = {name: contents[name] for name in ("format", "columns")}
+    run.describe({"data": {**layout, "files": parts.files, "examples": counts}})
     for finding in parts.findings:
-        watch(Note(finding))
+        on_event(Note(finding))
     if settings.vectors:
-        there, words = count_covered(parts)
-        watch(
-            Note(
-                f"{settings.vectors}: {there:,} of the {words:,} words of the training "
-                f"part have a vector"
-            )
-        )
+        covered, words = count_covered(parts)
+        what = f"{covered:,} of the {words:,} words of the training part have a vector"
+        on_event(Note(f"{settings.vectors}: {what}"))
     return parts
 
 
-def parts_of(run: Run, settings: TagSettings, data: Sequence[Path]) -> TaggedParts:
-    """Give the parts that the run holds, read again where its cache is damaged. Raises RunError
-    where that fails."""
-    return _parts(run, _kept(run, settings, data))
+def load_parts(run: Run, settings: TagSettings, data: Sequence[Path]) -> TaggedParts:
+    """Load the parts from the cache of the run, or read them again if it is damaged.
+
+    Raises RunError where reading fails.
+    """
+    return _make_parts(run, _load_or_read(run, settings, data))
 
 
-def _parts(run: Run, kept: Kept) -> TaggedParts:
+def _make_parts(run: Run, cached: Cached) -> TaggedParts:
     with format_errors(str(run.cache / CONTENTS)):
-        return TaggedParts.from_json(*kept)
+        return TaggedParts.from_json(*cached)
 
 
-def keep_codec(run: Run, parts: TaggedParts) -> None:
-    """Write how words and tags become ids."""
-    run.write(CODEC, _codec(parts))
+def save_codec(run: Run, parts: TaggedParts) -> None:
+    """Save the codec of words, the tags of the training data and the tokenizer."""
+    run.write(CODEC, _dump_codec(parts))
 
 
-def vectors_of(run: Run) -> np.ndarray:
-    """Give the vectors of words that came with the data."""
+def load_vectors(run: Run) -> np.ndarray:
+    """Load the word vectors that the run was given, (words, width)."""
     return np.array(Cache(run.cache).load_array(VECTORS))
 
 
-def _kept(run: Run, settings: TagSettings, data: Sequence[Path]) -> Kept:
+def _load_or_read(run: Run, settings: TagSettings, data: Sequence[Path]) -> Cached:
     return load_data(
         run,
-        lambda folder: _opened(folder, settings),
+        lambda folder: _load(folder, settings),
         lambda cache: _read(settings, data, cache),
-        lambda kept: (_codec(_parts(run, kept)), kept[1]["files"]),
+        lambda cached: (_dump_codec(_make_parts(run, cached)), cached[1]["files"]),
     )
 
 
-def _opened(folder: Path, settings: TagSettings) -> Kept | None:
-    kept = load_examples(folder)
-    if kept is not None and settings.vectors:
+def _load(folder: Path, settings: TagSettings) -> Cached | None:
+    cached = load_examples(folder)
+    if cached is not None and settings.vectors:
+        # Vectors that are damaged raise here, so that the data is read again as a whole.
         Cache(folder).load_array(VECTORS)
-    return kept
+    return cached
 
 
-def _codec(parts: TaggedParts) -> bytes:
-    taught = {
+def _dump_codec(parts: TaggedParts) -> bytes:
+    codec = {
         "words": parts.codec.to_json(),
         "tags": parts.tags[: parts.known_tags],
         "tokenizer": parts.tokenizer,
     }
-    return json.dumps(taught).encode()
+    return json.dumps(codec).encode()
 
 
-def _read(settings: TagSettings, data: Sequence[Path], cache: Cache) -> Kept:
+def _read(settings: TagSettings, data: Sequence[Path], cache: Cache) -> Cached:
     demo = demo_name(data, "tag", DEMO)
     paths = [write_demo(demo, cache.folder)] if demo else data
     vectors: Vectors | None = read_vectors(Path(settings.vectors)) if settings.vectors else None
@@ -115,6 +117,6 @@ def _read(settings: TagSettings, data: Sequence[Path], cache: Cache) -> Kept:
     save_examples(
         parts.parts, {**parts.to_json(), "format": reader.format, "columns": columns}, cache
     )
-    kept = load_examples(cache.folder)
-    assert kept is not None
-    return kept
+    cached = load_examples(cache.folder)
+    assert cached is not None
+    return cached

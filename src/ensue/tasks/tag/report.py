@@ -1,4 +1,4 @@
-"""The result of a training of `tag`, and the model card that tells it to a person."""
+"""Summary and model card of a run of `tag`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from ensue.tasks.results import format_metric, layer_name, table_rows
 from ensue.training.folder.run import Run
 
 LIMITS = """\
-- The figures hold for sentences like those of the test part, and for words cut as they are there.
-- Plain text is cut into words as in the training data where that was CoNLL-U with its spacing,
-  else by simple rules;
-  where these differ from the words of the training data, tags get worse.
-- It knows the tags that it was trained on, and gives one of them to whatever it is shown."""
+- The metrics hold for sentences like those of the test part, split into words in the same way.
+- Plain text is split into words as in the training data if that was CoNLL-U with spacing, else
+  by simple rules. Accuracy drops where these rules and the training data differ.
+- The model knows only the tags of its training data, and predicts one of them for any word."""
 
 SHOWN = {
-    "tag_accuracy": "tags",
+    "tag_accuracy": "tag accuracy",
     "tag_accuracy_known": "known words",
     "tag_accuracy_unknown": "unknown words",
     "span_f1": "span F1",
 }
 SPANS_FIRST = {"span_f1": SHOWN["span_f1"], **SHOWN}
-"""The same where models are compared by spans."""
-MOST_TAGS = 60
-"""Tags of which the report has a table; result.json has those of all."""
+"""The order of columns where models are compared by spans."""
+MAX_TAGS = 60
+"""Tags in the tables of the report; result.json holds all of them."""
 
 
-def name_of(settings: Settings) -> str:
+def name_model(settings: Settings) -> str:
     """Name a model by its body and head: "bidirectional lstm 128, crf"."""
     if not isinstance(settings, TaggerSettings):
         return "most-frequent-tag" if isinstance(settings, MostFrequentTagSettings) else "hmm"
@@ -40,70 +39,66 @@ def name_of(settings: Settings) -> str:
 
 
 def summarise(run: Run) -> Summary:
-    """Tell what came of a training: the table, the sentence, and what to try next."""
+    """Summarise a finished training: table, recommendation and next commands."""
     result = run.read_json(RESULT)
     commands = (
         ("ensue tag {run} FILE.txt", "tag a text of your own"),
         ("ensue evaluate {run} FILE", "score another tagged file"),
     )
-    return make_summary(run, result, _laid(result), summary(result["details"]), commands)
+    return make_summary(run, result, _make_table(result), summary(result["details"]), commands)
 
 
-def _laid(result: Mapping[str, Any]) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Lay out the table; the figure that models are compared by stands first, with its interval."""
+def _make_table(result: Mapping[str, Any]) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Lay out the table; the metric that models are compared by comes first."""
     shown = SPANS_FIRST if result["details"].get("judged_by") == "span_f1" else SHOWN
     return table_rows(result["rows"], shown, ".4f")
 
 
 def summary(details: Mapping[str, Any]) -> list[str]:
-    """Say what the figures are about."""
-    unknown = (
+    """Summarise unknown words, the span scheme, vectors and unseen tags, one sentence each."""
+    lines = [
         f"{details['unknown_words']:,} of the {details['words']:,} words of the test part "
         f"are not in training"
-    )
-    said = [unknown]
+    ]
     if "spans" in details:
-        said.append(
-            f"the tags write spans as {details['spans']['scheme']}, counted as conlleval "
-            f"counts them"
-        )
+        scheme = details["spans"]["scheme"]
+        lines.append(f"the tags encode spans as {scheme}, scored as by conlleval")
     if "spans" in details and details.get("judged_by") == "tag_accuracy":
-        said.append(
-            "the test part has no spans, so their recall and F1 are not defined: models "
-            "are compared by tags"
+        lines.append(
+            "the test part has no spans, so span recall and F1 are undefined; models are "
+            "compared by tag accuracy"
         )
     if "vectors" in details:
         vectors = details["vectors"]
-        said.append(
+        lines.append(
             f"{vectors['covered']:,} of the {vectors['words']:,} words of the training "
             f"part have a vector"
         )
     if "unseen_tags" in details:
         unseen = details["unseen_tags"]
         which, rest = ", ".join(unseen["tags"]), unseen["tag_accuracy_of_the_others"]
-        what = (
-            f"{unseen['words']:,} words of the test part have tags that were never in "
-            f"training ({which})"
+        lines.append(
+            f"{unseen['words']:,} words of the test part have tags that training has not "
+            f"({which}) and count as errors; tag accuracy on the other words is {rest:.4f}"
         )
-        said.append(f"{what} and count as wrong; of the others {rest:.4f} are right")
-    return list(map(sentence, said))
+    return list(map(sentence, lines))
 
 
 def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    """Write the model card, from what result.json and run.toml (`about`) say."""
-    details, laid = result["details"], table(*_laid(result))
+    """Write the model card (Markdown) from result.json (`result`) and run.toml (`about`)."""
+    details, laid = result["details"], table(*_make_table(result))
     confusions = [
         [one["actual"], one["predicted"], f"{one['count']:,}"] for one in details["confusions"]
     ]
     sections = [
         ("Results on the test part", f"{laid}\n\n{bullets(summary(details))}"),
         (
-            "By type of span",
-            _table("type", details["spans"]["per_type"]) if "spans" in details else "",
+            "Metrics by type of span",
+            _make_rows("type", details["spans"]["per_type"]) if "spans" in details else "",
         ),
-        ("By tag", _table("tag", details["per_tag"])),
+        ("Metrics by tag", _make_rows("tag", details["per_tag"])),
         (
-            "Commonest confusions",
+            "Most frequent confusions",
             table(("actual", "predicted", "words"), confusions) if confusions else "None.",
         ),
         ("Data", _data(about)),
@@ -111,16 +106,16 @@ def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     return model_card("tags", result, sections, LIMITS, about)
 
 
-def _table(what: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    laid = [
+def _make_rows(what: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    cells = [
         [
             one["name"],
             f"{one['count']:,}",
             *(format_metric(one[name], ".3f") for name in ("precision", "recall", "f1")),
         ]
-        for one in rows[:MOST_TAGS]
+        for one in rows[:MAX_TAGS]
     ]
-    return table((what, "there", "precision", "recall", "F1"), laid)
+    return table((what, "count", "precision", "recall", "F1"), cells)
 
 
 def _data(about: Mapping[str, Any]) -> str:

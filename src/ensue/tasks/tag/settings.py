@@ -1,4 +1,4 @@
-"""What there is to choose in a training of `tag`."""
+"""Settings of a training of `tag`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ class TagSettings(Settings):
     task: Literal["tag"] = "tag"
     """The verb."""
     seed: int = Field(1, ge=0, lt=1 << 63)
-    """What every random choice follows from."""
+    """Random seed."""
     data: TaggedSettings = TaggedSettings()
-    """How the data is read and split."""
+    """Data: reading and splitting."""
     codec: TaggedWords = TaggedWords()
-    """What is known of a word."""
+    """Codec: the features of a word."""
     vectors: str = ""
-    """A file of vectors of words, in the text format of word2vec or GloVe, that the network is
-    given."""
+    """Word vectors for the network: a file in the text format of word2vec or GloVe."""
     model: Model = TaggerSettings()
-    """What learns."""
+    """Model."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=16),
         optimiser=OptimiserSettings(learning_rate=0.004, weight_decay=0.01),
         ema_decay=0.99,
     )
-    """How long and how to train."""
+    """Training: budget, batches, optimiser and schedule."""

@@ -1,4 +1,4 @@
-"""A trained tagger with its codec: it tags sentences, and says how sure it is of each word."""
+"""A trained tagger with its codec: tag, evaluate, open."""
 
 from __future__ import annotations
 
@@ -38,43 +38,43 @@ from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
 from ensue.tasks.in_memory import as_examples, as_paths
 from ensue.tasks.results import Scored, warn_if_trained_on
-from ensue.tasks.tag.data import parts_of
+from ensue.tasks.tag.data import load_parts
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import WEIGHTS, Run
 
-ROWS = 64
-"""Sentences, or pieces of long ones, that are tagged side by side."""
-KNOWN = {"surface", "word", "vector"}
-"""The fields of which one above 0 says that a word is known."""
-TOGETHER = 2000
-"""Sentences that are read and encoded at once; all of them are waited for."""
+BATCH_SIZE = 64
+"""Sentences, or pieces of long ones, that are tagged together."""
+KNOWN_FIELDS = {"surface", "word", "vector"}
+"""A word is known if one of these fields is above 0, the id of what is unknown."""
+CHUNK = 2000
+"""Sentences that are encoded at once; larger chunks delay the first answer."""
 
 
 @dataclass(frozen=True)
 class TaggedSentence:
-    """A sentence, the likeliest tags of its words together, and how probable each of them is by
-    itself."""
+    """A sentence with its most likely tag sequence."""
 
     sentence: Example
     words: Sequence[str]
     tags: Sequence[str]
     probabilities: Sequence[float]
+    """Marginal probability of each tag."""
     known: Sequence[bool]
-    """Of each word whether it was in training, in any case, or has a vector."""
+    """Whether each word was in training (ignoring case), or has a vector."""
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain JSON values."""
-        said = {"tokens": list(self.words), "tags": list(self.tags), "known": list(self.known)}
+        words = {"tokens": list(self.words), "tags": list(self.tags), "known": list(self.known)}
         return {
             "line": self.sentence.line,
-            **said,
+            **words,
             "probabilities": [round(one, 6) for one in self.probabilities],
         }
 
 
 class TagModel(Trained):
-    """What `ensue.train("tag", ...)` and `ensue.open(run)` give."""
+    """A tagger, as `ensue.train("tag", ...)` and `ensue.open(run)` return it."""
 
     def __init__(
         self,
@@ -89,46 +89,45 @@ class TagModel(Trained):
 
     @cached_property
     def data(self) -> TaggedSettings:
-        """How the data was read."""
+        """Settings of the data."""
         return read(TaggedSettings, self.run.about["settings"]["data"])
 
     @property
     def column(self) -> str:
-        """The column of CoNLL-U that the tags come from, or would stand in; empty if there is
-        none."""
+        """The column of CoNLL-U that holds the tags; empty for other formats."""
         return tag_column(self.data.column) if self.run.about["data"]["format"] == "conllu" else ""
 
     @cached_property
     def columns(self) -> Layout | None:
-        """How the columns of the data were read, if it had some without names of their own."""
+        """Layout of the columns of the data, if these have no names of their own."""
         columns = self.run.about["data"].get("columns")
         return Layout(**columns) if columns else None
 
     @property
     def cut(self) -> Cut | None:
-        """What cuts texts into words as those of the training data are; None where only rules
-        are known."""
+        """Tokenizer learned from the training data; None where texts are split by simple rules."""
         return self.tokenizer.words if self.tokenizer else None
 
     def reader(self, files: Sequence[Path], tagged: bool, kind: str | None = None) -> TaggedReader:
-        """Read files as those of the training were, where they are of the same kind; `kind` says
-        which they are of."""
+        """Read files as the training data was read, or as the format `kind`."""
         settings = self.data if kind is None else self.data.model_copy(update={"format": kind})
         before = self.run.about["data"]["format"], self.columns
         return make_companion_reader(before, files, settings, tagged, remembered=True)
 
     def tag(self, sentences: str | Iterable[str | Sequence[str]]) -> list[list[str]]:
-        """Give the tags of sentences, each a list of words, or a text, which is cut; one text
-        alone is one of them."""
+        """Predict the tags of sentences, each a list of words, or a text that is split into words.
+
+        A single text is taken as a list of one. Raises DataError for a sentence without words.
+        """
         given = enumerate(as_examples(sentences, "tag"), 1)
-        asked = (
-            Example({"words": self._words(one, f"sentence {number}")}, None, "", number)
+        examples = (
+            Example({"words": self._get_words(one, f"sentence {number}")}, None, "", number)
             for number, one in given
         )
-        return [list(one.tags) for one in self.tagged(asked)]
+        return [list(one.tags) for one in self.tag_examples(examples)]
 
-    def _words(self, sentence: Any, where: str) -> list[str]:
-        """Give the words of a sentence. Raises DataError if it has none, or is none."""
+    def _get_words(self, sentence: Any, where: str) -> list[str]:
+        """Get the words of a sentence. Raises DataError if it has none, or is no sentence."""
         if isinstance(sentence, str):
             words = [
                 word.text
@@ -144,114 +143,111 @@ class TagModel(Trained):
             raise DataError(what, where=where, hint='give "a text" or ["a", "list"]')
         return words
 
-    def tagged(
+    def tag_examples(
         self, sentences: Iterable[Example], listener: Listener = SILENT
     ) -> Iterator[TaggedSentence]:
-        """Tag sentences as they come, in stretches; tells `listener` at the end if no word of
-        them was in training."""
-        rest, words, seen = iter(sentences), 0, False
-        while stretch := list(islice(rest, TOGETHER)):
-            asked = [Example(one.content, None, one.file, one.line) for one in stretch]
-            examples = encode_tagged(asked, self.codec, self.tags)
-            ids, sure = predict_tags(self.model, examples)
-            known = np.any(
-                [np.asarray(examples.steps[name]) > 0 for name in KNOWN & examples.steps.keys()],
-                axis=0,
-            )
+        """Tag sentences in chunks; at the end, warn `listener` if all their words are unknown."""
+        rest, count, any_known = iter(sentences), 0, False
+        while chunk := list(islice(rest, CHUNK)):
+            # Without labels: those of the input may be tags that the model does not know.
+            unlabelled = [Example(one.content, None, one.file, one.line) for one in chunk]
+            examples = encode_tagged(unlabelled, self.codec, self.tags)
+            ids, probabilities = predict_tags(self.model, examples)
+            fields = KNOWN_FIELDS & examples.steps.keys()
+            known = np.any([np.asarray(examples.steps[name]) > 0 for name in fields], axis=0)
             offsets = compute_sentence_offsets(examples).tolist()
-            for number, sentence in enumerate(stretch):
+            for number, sentence in enumerate(chunk):
                 place = slice(offsets[number], offsets[number + 1])
-                names = [self.tags[one] for one in ids[place].tolist()]
-                own, had = cast("Any", sentence.content)["words"], known[place].tolist()
+                tags = [self.tags[one] for one in ids[place].tolist()]
+                words, own_known = cast("Any", sentence.content)["words"], known[place].tolist()
+                # Punctuation and numbers are known in nearly any language.
                 spelled = [
-                    one for word, one in zip(own, had, strict=True) if any(map(str.isalpha, word))
+                    one
+                    for word, one in zip(words, own_known, strict=True)
+                    if any(map(str.isalpha, word))
                 ]
-                words, seen = words + len(spelled), seen or any(spelled)
-                yield TaggedSentence(sentence, own, names, sure[place].tolist(), had)
-        if words and not seen:
+                count, any_known = count + len(spelled), any_known or any(spelled)
+                own_probabilities = probabilities[place].tolist()
+                yield TaggedSentence(sentence, words, tags, own_probabilities, own_known)
+        if count and not any_known:
             what = (
-                f"none of the {words:,} words was in training"
-                if words > 1
+                f"none of the {count:,} words was in training"
+                if count > 1
                 else "its word was not in training"
             )
-            hint = (
-                "its tags are guesses by spelling and place; give text of the kind that was "
-                "learned from"
-            )
+            hint = "tags are guesses by spelling and context; give text like the training data"
             listener.on_finding(Finding("the data", what, hint))
 
     def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
-        """Score tagged files, or the test part of the run if none are given. Raises DataError."""
+        """Compute the metrics on tagged files; without any, on the test part of the run.
+
+        Raises DataError.
+        """
         paths = as_paths(paths)
         if not paths:
-            parts = parts_of(self.run, *read_settings(self.run, TagSettings))
+            parts = load_parts(self.run, *read_settings(self.run, TagSettings))
             return self._score(parts.parts["test"], parts.tags)
-        told = list[Finding]()
-        files = get_scored_files(paths, self.data, Listener(told.append))
-        warn_if_trained_on(self.run, files, Listener(told.append))
+        findings = list[Finding]()
+        files = get_scored_files(paths, self.data, Listener(findings.append))
+        warn_if_trained_on(self.run, files, Listener(findings.append))
         reader = self.reader(files, True)
-        sentences = list(reader.examples(Listener(told.append)))
+        sentences = list(reader.examples(Listener(findings.append)))
         if not any(tag in self.tags for one in sentences for tag in one.label):
             what = f"none of its tags was in training; it was read as {reader.described}"
-            hint = (
-                "give another file, or write this one as .tsv: each word and then its tag, by tab"
-            )
+            hint = "give another file, or write this one as .tsv: word, tab, tag on each line"
             raise DataError(what, where=str(paths[0]), hint=hint)
         tags = [
             *self.tags,
             *sorted({tag for one in sentences for tag in one.label} - set(self.tags)),
         ]
         scored = self._score(encode_tagged(sentences, self.codec, tags), tags)
-        return replace(
-            scored, details=scored.details | ({"notes": "; ".join(map(str, told))} if told else {})
-        )
+        notes = {"notes": "; ".join(map(str, findings))} if findings else {}
+        return replace(scored, details=scored.details | notes)
 
     def _score(self, examples: Examples, tags: Sequence[str]) -> Scored:
-        truth, said = (
-            truth_of(examples, tags, len(self.tags)),
-            predict_tags(self.model, examples)[0],
-        )
-        metrics, intervals = with_intervals(truth.compute_metrics(said), truth.sentences)
-        return Scored(metrics, intervals, truth.details(said))
+        truth = make_truth(examples, tags, len(self.tags))
+        predicted, _ = predict_tags(self.model, examples)
+        metrics, intervals = with_intervals(truth.compute_metrics(predicted), truth.sentences)
+        return Scored(metrics, intervals, truth.details(predicted))
 
 
 @torch.no_grad()
 def predict_tags(
     model: Predictor, examples: Examples
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Give the likeliest tags of all words, (words,), and the probability of each by itself."""
-    ids, sure = np.zeros(examples.offsets[-1], np.int64), np.zeros(examples.offsets[-1], np.float32)
+    """Predict the most likely tag sequences, (words,), and the marginal probability of each tag."""
+    count = examples.offsets[-1]
+    ids, probabilities = np.zeros(count, np.int64), np.zeros(count, np.float32)
     device = get_device(model)
-    for rows, batch in iterate_sorted(examples, ROWS):
-        chances: Any = model(to_device(batch, device))
-        best = chances.mode
+    for rows, batch in iterate_sorted(examples, BATCH_SIZE):
+        distribution: Any = model(to_device(batch, device))
+        best = distribution.mode
         places = examples.places(rows)[0]
-        real = chances.real.cpu().numpy()
+        real = distribution.real.cpu().numpy()
         ids[places] = best.cpu().numpy()[real]
-        sure[places] = chances.marginals.gather(2, best[..., None])[..., 0].cpu().numpy()[real]
-    return ids, sure
+        marginals = distribution.marginals.gather(2, best[..., None])[..., 0]
+        probabilities[places] = marginals.cpu().numpy()[real]
+    return ids, probabilities
 
 
-def truth_of(examples: Examples, tags: Sequence[str], taught: int) -> TaggedTruth:
-    """Give what is true of examples, for scoring; `taught` of the tags were in training."""
-    true, offsets = (
-        np.asarray(examples.steps["target"]).astype(np.int64),
-        compute_sentence_offsets(examples),
-    )
+def make_truth(examples: Examples, tags: Sequence[str], known_tags: int) -> TaggedTruth:
+    """Collect the true tags of examples for scoring; training has the first `known_tags` tags."""
+    true = np.asarray(examples.steps["target"]).astype(np.int64)
+    offsets = compute_sentence_offsets(examples)
     known = np.asarray(examples.steps["surface"]) > 0
     names = np.array(tags, dtype=object)[true].tolist()
     scheme = guess_scheme(names[begin:end] for begin, end in pairwise(offsets.tolist()))
-    # Where the examples do not tell, as those without any span, the tags of training do.
-    scheme = scheme or guess_scheme([sorted(tags[:taught], key=lambda tag: split_tag(tag)[::-1])])
-    return TaggedTruth(true, known, offsets, tags, taught, scheme)
+    # Examples without any span have no scheme; then the tags of training decide.
+    scheme = scheme or guess_scheme([sorted(tags[:known_tags], key=lambda tag: split_tag(tag)[::-1])])
+    return TaggedTruth(true, known, offsets, tags, known_tags, scheme)
 
 
-def open_tokenizer(taught: Mapping[str, Any]) -> Tokenizer | None:
-    """Make the tokenizer that was kept with a codec, if there is one."""
-    return Tokenizer.from_json(taught["tokenizer"]) if taught.get("tokenizer") else None
+def open_tokenizer(codec: Mapping[str, Any]) -> Tokenizer | None:
+    """Open the tokenizer that was saved with a codec, if there is one."""
+    return Tokenizer.from_json(codec["tokenizer"]) if codec.get("tokenizer") else None
 
 
-def _opened(codecs: Any) -> tuple[TaggedWordsCodec, list[str], Any]:
+def _open_codec(codecs: Any) -> tuple[TaggedWordsCodec, list[str], Any]:
     return (
         TaggedWordsCodec.from_json(codecs["words"]),
         list(map(str, codecs["tags"])),
@@ -260,8 +256,8 @@ def _opened(codecs: Any) -> tuple[TaggedWordsCodec, list[str], Any]:
 
 
 def open_tagger(run: Run, settings: TagSettings) -> TagModel:
-    """Open what a run has learned."""
-    codec, tags, tokenizer = run.parse(CODEC, _opened)
+    """Open the tagger of a run. Raises RunError where its files are damaged."""
+    codec, tags, tokenizer = run.parse(CODEC, _open_codec)
     arrays = run.read_arrays()
     with format_errors(str(run.path / CODEC)), limit_model_size(run):
         sizes = {**codec.shape.symbols, "target": len(tags)}
