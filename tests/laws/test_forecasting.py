@@ -27,7 +27,7 @@ from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast import baselines as rivals
 from ensue.tasks.forecast.data import Prepared
-from ensue.tasks.forecast.predicting import blocks_of, forecast
+from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
@@ -280,7 +280,7 @@ def test_the_future_changes_no_rival(name: str) -> None:
         origins_of = origins_of[origins_of[:, 1] <= 72]
         if name == "ridge":
             found = rivals._ridge(ForecastSettings(), prepared, origins_of)
-            forecast_of, bands = found.forecast, found.bands.to_json()
+            forecast_of, bands = found.forecast, found.conformal.to_json()
         else:
             forecast_of, bands = rivals._simple(name, prepared, origins_of), None
         told.append(
@@ -351,8 +351,8 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
     monkeypatch.setattr(
         fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_)
     )
-    learned = fitting.fitted(forecaster_settings("ridge"), prepared)
-    assert fitting.calibrated(learned, prepared, ForecastSettings()).forecasts >= 5
+    learned = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
+    assert fitting.calibrate(learned, prepared, ForecastSettings()).forecasts >= 5
     begins = np.sort(np.concatenate(asked)[:, 1]).tolist()
     assert set(find_origins(given, layout, "calibration")[:, 1].tolist()) < set(begins)
     assert not set(begins) & set(find_origins(given, layout, "validation")[:, 1].tolist())
@@ -362,7 +362,7 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
 
 def test_blocks() -> None:
     at = np.array([(0, step) for step in range(10, 23)] + [(1, 4)])
-    assert blocks_of(at, 4).tolist() == [0] * 4 + [1] * 4 + [2] * 5 + [3]
+    assert number_blocks(at, 4).tolist() == [0] * 4 + [1] * 4 + [2] * 5 + [3]
 
 
 def test_catalogues_are_covered() -> None:

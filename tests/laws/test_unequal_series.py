@@ -21,7 +21,7 @@ from ensue.models.forecasters import forecaster_settings
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast import baselines as rivals
-from ensue.tasks.forecast import statsforecast as statistics
+from ensue.tasks.forecast import statsforecast
 from ensue.tasks.forecast.data import Prepared, lay_out_panel
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.training import train_forecaster
@@ -130,8 +130,8 @@ def test_the_order_of_series_changes_no_figure() -> None:
     found = []
     for order in permutations(LENGTHS):
         prepared = prepared_of(panel_of(order))
-        learned = fitting.fitted(forecaster_settings("ridge"), prepared)
-        bands = fitting.calibrated(learned, prepared, ForecastSettings())
+        learned = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
+        bands = fitting.calibrate(learned, prepared, ForecastSettings())
         told = fitting.walk_forward(learned, prepared, ForecastSettings(), prepared.origins("test"))
         found.append((bands.forecasts, np.array(bands.offsets[80]), np.sort(told.mean.ravel())))
     for measured, moved, told in found[1:]:
@@ -162,7 +162,7 @@ def test_no_rival_sees_later_steps_or_other_series(
         library = ModuleType("statsforecast")
         library.models = SimpleNamespace(AutoETS=Fake)  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "statsforecast", library)
-        statistics.automatic("ets", prepared, at, 60.0)
+        statsforecast.forecast_automatic("ets", prepared, at, 60.0)
     else:
         monkeypatch.setitem(
             SIMPLE,
@@ -220,12 +220,12 @@ def test_random_panels_are_learned_within_each_series(
         return true_forecast(model, inputs, at, **_)
 
     true_forecast = fitting.forecast
-    model = fitting.fitted(forecaster_settings("ridge"), prepared)
+    model = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
     monkeypatch.setattr(type(model.model), "refit", refit)
     monkeypatch.setattr(WindowGatherer, "arrays", gather)
     monkeypatch.setattr(fitting, "forecast", told)
     rehearsing = True
-    fitting.calibrated(model, prepared, ForecastSettings())
+    fitting.calibrate(model, prepared, ForecastSettings())
     rehearsing = False
     fitting.walk_forward(model, prepared, ForecastSettings(), prepared.origins("test"))
 
@@ -276,9 +276,9 @@ def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_
     assert all(
         len(prepared.origins(part)) for part in ("train", "validation", "calibration", "test")
     )
-    learned = fitting.fitted(forecaster_settings("ridge"), prepared)
+    learned = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
     assert np.isfinite(learned.model.arrays()["spread"]).all()
-    assert fitting.calibrated(learned, prepared, ForecastSettings()).forecasts > 0
+    assert fitting.calibrate(learned, prepared, ForecastSettings()).forecasts > 0
 
 
 def test_held_steps_that_are_too_few_to_choose_and_to_calibrate_on_are_refused() -> None:

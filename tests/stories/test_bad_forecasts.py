@@ -99,7 +99,7 @@ TABLES = {
     "no counts": (
         long("\n".join(GOOD)),
         ["--horizon", "2", "--model", "gru", "--set", "model.head=negative_binomial"],
-        "data: 1.1 at 2024-01-01 is no count, which the head is for; give counts, or another head",
+        "data: 1.1 at 2024-01-01 is not a count, which the head needs; give counts, or another head",
     ),
     "valid": (
         long("\n".join(GOOD)),
@@ -375,11 +375,11 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         encoding="utf-8",
     )
     for line, expected in {
-        f"forecast {run} --horizon 0": "--horizon: 0 steps are no forecast",
+        f"forecast {run} --horizon 0": "--horizon: a forecast of 0 steps is impossible",
         f"forecast {run} --horizon 9": "--horizon: the model forecasts 2 steps at once, not 9",
-        f"forecast {run} --plot here.bmp": "--plot: '.bmp' is no picture that can be drawn",
+        f"forecast {run} --plot here.bmp": "--plot: '.bmp' is not a supported image format",
         f"forecast {run} {other}": "a step is an hour, but a day in training",
-        f"evaluate {run} {tmp_path / 'data.csv'}": "no series has 2 steps to score that the run has not learned",
+        f"evaluate {run} {tmp_path / 'data.csv'}": "no series has 2 new steps to score after a context of",
         f"evaluate {run} --lines": "need a run of `generate`",
         f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "data.csv: the file was given twice",
         f"train forecast {tmp_path / 'data.csv'} --test {other}": "a step is an hour, but a day in training",
@@ -403,8 +403,8 @@ def test_a_series_that_never_changes_beside_another_has_no_share_in_mase(
         == 0
     )
     out = capsys.readouterr().out
-    what = "series that never changed from one season to the next before the test have no MASE"
-    assert f"{what}, and are left out of it: 'still'" in out
+    what = "MASE excludes series that never changed between seasons before the test"
+    assert f"{what}: 'still'" in out
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     mase, each = result["metrics"]["mase"], result["details"]["by_series"]
     assert (each["still"]["mase"], each["moving"]["mase"]) == (None, pytest.approx(mase))

@@ -342,7 +342,7 @@ def test_a_forecaster_of_every_form_of_series() -> None:
     assert frame.predict().num_rows == 8
     with pytest.raises(ValueError, match="there are intervals of 80 and 95 per cent, not of 50"):
         one.predict_interval(per_cent=50)
-    with pytest.raises(ValueError, match="-1 steps are no forecast"):
+    with pytest.raises(ValueError, match="a forecast of -1 steps is impossible"):
         one.predict(-1)
     with pytest.raises(ValueError, match="series 1 has 1 numbers a step, and those before 2"):
         Forecaster(horizon=4).fit([np.stack([SOLD, -SOLD], 1), SOLD])

@@ -150,7 +150,7 @@ def test_models_of_sequences_read_the_words_of_trees(
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert set(result["metrics"]) == {"accuracy", "macro_f1"}
     assert result["metrics"]["accuracy"] > 0.6
-    assert "of all nodes" in answer(capsys, "compare", str(tmp_path / "run"), run)
+    assert "node accuracy" in answer(capsys, "compare", str(tmp_path / "run"), run)
     own = json.loads(answer(capsys, "evaluate", str(tmp_path / "run"), "--json"))
     assert own["metrics"] == result["metrics"]
 
@@ -174,8 +174,7 @@ def test_bracketed_lines_are_known_and_said(
     said = proposed(capsys, str(folder / "trees.txt"))
     assert "# read as bracketed trees, because the first line is one (choose with --format)" in said
     assert (
-        "# model tree, which puts the parts of each tree together, from its words up "
-        "(choose with --model)"
+        "# model tree, which composes each tree from its words up (choose with --model)"
     ) in said
     assert 'name = "trees"' in said
 
@@ -215,7 +214,7 @@ def test_wider_trees_get_a_cell_that_reads_them_and_others_are_refused(
     )
     assert isinstance(model.model, TreeModel)
     assert model.model.settings.cell == "child_sum"
-    assert any("model.cell = child_sum, for nodes have up to 3 children" in note for note in notes)
+    assert any("model.cell = child_sum: nodes have up to 3 children" in note for note in notes)
     assert api.open(model.run.path).model.settings.cell == "child_sum"
     told = refused(capsys, path, "--set", "model.cell=binary")
     assert told == (
@@ -293,7 +292,7 @@ def test_flags_that_mean_nothing_of_trees_are_named(
         refused(capsys, path, "--auxiliary", "lm")
         == "--auxiliary: model 'tree' has no 'auxiliary'; leave it out"
     )
-    what = "the codec text is not for data of the kind trees, which has one of its own"
+    what = "the codec text does not fit data of the format trees"
     assert refused(capsys, path, "--codec", "characters") == f"--codec: {what}; leave it out"
 
 

@@ -80,7 +80,7 @@ def test_rows_that_do_not_go_on_are_series_of_their_own(
         str(write(tmp_path / "b.csv", {"other": range(60, 80), "a": range(60, 62)})),
     )
     assert [one["series"] for one in told] == ["other", "a"]
-    assert err == "series that the run has not learned from: 'other'\n"
+    assert err == "series that the run was not trained on: 'other'\n"
 
 
 def test_a_gap_after_what_was_learned_is_told(
@@ -108,10 +108,10 @@ def test_a_single_series_goes_on_whatever_it_is_called_unless_it_is_another(
     other = write(tmp_path / "d.csv", {"another": range(50, 80)})
     (told,), err = asked(capsys, "forecast", str(run), str(other))
     assert told["series"] == "another"
-    assert "has not learned from: 'another'" in err
+    assert "series that the run was not trained on: 'another'" in err
     # Its own rows alone: what was learned of another series is not put before them.
     model = ensue.open(run)
-    assert len(model.following(other).panel.series[0]) == 30
+    assert len(model.continue_series(other).panel.series[0]) == 30
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,7 @@ def test_series_that_are_too_short_are_told_by_name(
     found, err = asked(capsys, "forecast", str(run))
     assert [one["series"] for one in found] == ["a", "bb", "ccc", "new", "newest"]
     assert found[-1]["skipped"] == "too short: 2 of the 5 steps that a forecast needs"
-    assert (
-        err == "series shorter than the 5 steps that a forecast needs, and left out: 'newest' (2)\n"
-    )
+    assert err == "skipped series shorter than the 5 steps that a forecast needs: 'newest' (2)\n"
     # New rows make it long enough.
     (one,), _ = asked(
         capsys, "forecast", str(run), str(write(tmp_path / "b.csv", {"newest": range(60, 63)}))
@@ -318,8 +316,11 @@ def test_no_steps_are_no_forecast(
 ) -> None:
     run = trained(tmp_path, SPANS)
     assert main(["forecast", str(run), "--horizon", horizon]) == 2
-    assert f"--horizon: {horizon} steps are no forecast; give 1 or more" in capsys.readouterr().err
-    with pytest.raises(ensue.errors.SettingError, match="no forecast"):
+    assert (
+        f"--horizon: a forecast of {horizon} steps is impossible; give 1 or more"
+        in capsys.readouterr().err
+    )
+    with pytest.raises(ensue.errors.SettingError, match="is impossible"):
         ensue.open(run).forecast(None, int(horizon))
 
 
@@ -355,7 +356,7 @@ def test_counts_have_no_interval_below_zero(
     ]
     assert main([*command, "--set", "baselines.statistical=[]", "--set", "model.body.width=4"]) == 0
     model = ensue.open(tmp_path / "run")
-    model.bands = type(model.bands)({per_cent: [3.0] for per_cent in (80, 95)}, 5)
+    model.conformal = type(model.conformal)({per_cent: [3.0] for per_cent in (80, 95)}, 5)
     (told,) = model.forecast()
     assert told.forecast["lo_95"].tolist() == [0, 0, 0]
     assert (told.forecast["hi_95"] > 0).all()
@@ -371,20 +372,17 @@ def test_counts_have_no_interval_below_zero(
         (
             range(63, 75),
             0.0,
-            "do not go on from what the run knows, and are forecast from these rows alone: 'a'",
+            "forecast from the given rows alone, which do not continue those of the run: 'a'",
         ),
         (
             range(40, 50),
             0.0,
-            (
-                "end before what the run knows of them, and are forecast from there: 'a' (to "
-                "2019-02-01"
-            ),
+            ("forecast from the end of the given rows, before that of the run: 'a' (to 2019-02-01"),
         ),
         (
             range(55, 66),
             9.0,
-            "with other values than the run knows at the same times, which are taken from here",
+            "given values replace other values of the run at the same times",
         ),
     ],
 )

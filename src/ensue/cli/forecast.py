@@ -49,21 +49,21 @@ def forecast(
         Heartbeat(follow_answer()) as progress,
     ):
         progress(Working("forecasting"))
-        following = model.following(*files)
-        for remark in following.remarks:
-            progress(Note(remark))
-        forecasts = model.ahead(following.panel, horizon, seed)
+        continuation = model.continue_series(*files)
+        for note in continuation.notes:
+            progress(Note(note))
+        forecasts = model.forecast_panel(continuation.panel, horizon, seed)
         if plot is not None:
             from ensue.tasks.forecast.plot import draw
 
             progress(Working("drawing the plot"))
-            draw(model, forecasts, following.panel, plot, tests=file is None)
+            draw(model, forecasts, continuation.panel, plot, tests=file is None)
     if json:
         from ensue.cli.output import print_json
 
         for one in forecasts:
             print_json(one.to_json())
-        for name, steps in following.short.items():
+        for name, steps in continuation.short.items():
             needed = (
                 f"too short: {steps} of the {model.prepared.layout.min_context} steps that a "
                 f"forecast needs"

@@ -1,5 +1,4 @@
-"""Models that learn without the loop, or anew: fitted in one go, and from one origin of a test
-to the next."""
+"""Fit in closed form, calibrate intervals, and backtest with or without refitting."""
 
 from __future__ import annotations
 
@@ -30,32 +29,36 @@ from ensue.training.gradient import GradientLearner
 from ensue.training.schedules import scale
 from ensue.training.settings import TrainingSettings
 
-WINDOWS = 4096
-"""Windows that are gathered at once."""
+CHUNK = 4096
+"""Windows that are gathered at once, which bounds memory."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model that has learned; `updates` are those after which a network was best, `how` says
-    what was chosen."""
+    """A fitted model, with what is needed to fit it again."""
 
     model: Any
     settings: Any
     inputs: WindowGatherer
     seconds: float
     how: str
+    """What was selected on which part, in words."""
     updates: int = 0
+    """Updates after which the validation loss of a network was lowest."""
     training: TrainingSettings | None = None
+    """None for a model that was fitted in closed form."""
 
     @property
     def role(self) -> Role:
-        """Tell networks from what was fitted."""
+        """The role in the ranking: a network, or a baseline that was fitted in closed form."""
         return "network" if isinstance(self.model, nn.Module) else "baseline"
 
 
-def build(settings: Any, prepared: Prepared) -> tuple[Any, WindowGatherer]:
-    """Make a model, and what it is given. Raises DataError where it takes counts, and the
-    numbers are none."""
+def build_model(settings: Any, prepared: Prepared) -> tuple[Any, WindowGatherer]:
+    """Build a model and its input windows.
+
+    Raises DataError where the head needs counts, and a value is none.
+    """
     inputs = prepared.inputs("standard")
     model = settings.build(prepared.sizes(inputs))
     if getattr(getattr(model, "head", None), "scaling", inputs.scaling) == inputs.scaling:
@@ -64,40 +67,41 @@ def build(settings: Any, prepared: Prepared) -> tuple[Any, WindowGatherer]:
         if len(bad := np.argwhere((one.values < 0) | (one.values != np.round(one.values)))):
             value, time = one.values[tuple(bad[0])], format_time(one.times[bad[0][0]])
             hint = "give counts, or another head, such as --set model.head=student"
-            raise DataError(
-                f"{value:g} at {time} is no count, which the head is for", where=one.name, hint=hint
-            )
+            what = f"{value:g} at {time} is not a count, which the head needs"
+            raise DataError(what, where=one.name, hint=hint)
     return model, prepared.inputs("level")
 
 
-def fitted(settings: Any, prepared: Prepared) -> Fitted:
-    """Fit a model that needs no gradient on the train part, choosing on the validation part."""
+def fit_closed_form(settings: Any, prepared: Prepared) -> Fitted:
+    """Fit a model in closed form on the train part, selecting on the validation part."""
     began = perf_counter()
-    model, inputs = build(settings, prepared)
+    model, inputs = build_model(settings, prepared)
     model.fit(
-        windows(inputs, prepared.origins("train")), windows(inputs, prepared.origins("validation"))
+        iterate_windows(inputs, prepared.origins("train")),
+        iterate_windows(inputs, prepared.origins("validation")),
     )
     return Fitted(
         model, settings, inputs, perf_counter() - began, f"{model.selected}: on the validation part"
     )
 
 
-def windows(inputs: WindowGatherer, origins: Origins) -> Callable[[], Iterator[Any]]:
-    """Give the windows of some origins, some at a time, as often as they are asked for."""
-
-    # Nothing is learned from a horizon that was filled in from its first step to its last.
+def iterate_windows(inputs: WindowGatherer, origins: Origins) -> Callable[[], Iterator[Any]]:
+    """Make an iterator over the windows of origins, in chunks; each call starts again."""
+    # A horizon of filled-in values alone has no measurement to learn from.
     real = origins[inputs.measured(origins)] if inputs.filled.any() else origins
 
-    def gathered() -> Iterator[Any]:
-        for begin in range(0, len(real), WINDOWS):
-            yield inputs.arrays(real[begin : begin + WINDOWS])
+    def iterate() -> Iterator[Any]:
+        for begin in range(0, len(real), CHUNK):
+            yield inputs.arrays(real[begin : begin + CHUNK])
 
-    return gathered
+    return iterate
 
 
-def refit(learned: Fitted, prepared: Prepared, seed: int, ends: Sequence[int]) -> Fitted:
-    """Learn anew from all that lies before a step of each series: by as many updates, or with
-    the same penalty."""
+def refit(fitted: Fitted, prepared: Prepared, seed: int, ends: Sequence[int]) -> Fitted:
+    """Refit on everything before a step of each series, `ends`.
+
+    A network is trained from scratch with as many updates; other models keep what was selected.
+    """
     layout = prepared.layout
     found = [
         (number, step)
@@ -105,129 +109,120 @@ def refit(learned: Fitted, prepared: Prepared, seed: int, ends: Sequence[int]) -
         for step in range(layout.min_context, end - layout.horizon + 1)
     ]
     origins = np.array(found, np.int64).reshape(-1, 2)
-    if learned.training is None:
-        model = copy(learned.model)
-        model.refit(windows(learned.inputs, origins))
-        return replace(learned, model=model)
+    if fitted.training is None:
+        model = copy(fitted.model)
+        model.refit(iterate_windows(fitted.inputs, origins))
+        return replace(fitted, model=model)
     torch.manual_seed(seed)
-    network, _ = build(learned.settings, prepared)
-    learner = GradientLearner(network, learned.training, choose_device(learned.training.hardware))
-    feed = WindowFeed(learned.inputs, origins, learned.training.batching.batch_size, seed)
+    network, _ = build_model(fitted.settings, prepared)
+    learner = GradientLearner(network, fitted.training, choose_device(fitted.training.hardware))
+    feed = WindowFeed(fitted.inputs, origins, fitted.training.batching.batch_size, seed)
     done = 0
-    while done < learned.updates:
+    while done < fitted.updates:
         for batch in feed.epoch(*divmod(done, len(feed))):
             learner.update(
-                batch, scale(done, learned.updates, LoopState().plateau, learned.training.schedule)
+                batch, scale(done, fitted.updates, LoopState().plateau, fitted.training.schedule)
             )
             done += 1
-            if done == learned.updates:
+            if done == fitted.updates:
                 break
     with learner.evaluation_mode():
-        kept = learner.arrays()
-    learner.load(kept)
-    return replace(learned, model=network.eval())
+        averaged = learner.arrays()
+    learner.load(averaged)
+    return replace(fitted, model=network.eval())
 
 
-def calibrated(
-    learned: Fitted, prepared: Prepared, settings: ForecastSettings
-) -> ConformalIntervals:
-    """Say how far intervals are to be moved, by what was missed on the calibration part.
+def calibrate(fitted: Fitted, prepared: Prepared, settings: ForecastSettings) -> ConformalIntervals:
+    """Fit the conformal offsets of intervals on the calibration part.
 
-    If that is short, and the model learns anew as it goes, it has gone through the later half of
-    the time before the test as it will go through the test; but for the validation part, on which
-    it was chosen.
+    If that part is short and the model is refitted during the backtest, the calibration also uses
+    a rehearsal: a backtest of the later half of the time before the test. It leaves out the
+    validation part, on which the model was selected.
     """
     origins = prepared.origins("calibration")
     if (
         len(non_overlapping(origins, prepared.layout.horizon)) < FEW
-        and learned.training is None
+        and fitted.training is None
         and prepared.layout.refit_fitted
     ):
-        rehearsed = _rehearse(prepared, origins)
+        rehearsed = _choose_rehearsal(prepared, origins)
         if len(rehearsed):
-            return _calibrate(
-                learned,
-                walk_forward(learned, prepared, settings, rehearsed, "rehearsal"),
+            return _fit_offsets(
+                fitted,
+                walk_forward(fitted, prepared, settings, rehearsed, "rehearsal"),
                 rehearsed,
             )
-    told = forecast(
-        learned.model, learned.inputs, origins, seed=settings.seed, paths=settings.sample_paths
+    predicted = forecast(
+        fitted.model, fitted.inputs, origins, seed=settings.seed, paths=settings.sample_paths
     )
-    return _calibrate(learned, told, origins)
+    return _fit_offsets(fitted, predicted, origins)
 
 
-def _calibrate(learned: Fitted, told: Forecast, origins: Origins) -> ConformalIntervals:
-    """Measure how far forecasts missed; those of steps that were filled in, each and all, do not
-    count."""
-    real = origins[learned.inputs.measured(origins)]
+def _fit_offsets(fitted: Fitted, predicted: Forecast, origins: Origins) -> ConformalIntervals:
+    """Fit conformal offsets; forecasts of filled-in values alone do not count."""
+    real = origins[fitted.inputs.measured(origins)]
     return ConformalIntervals.fit(
-        told,
-        learned.inputs.targets(origins),
-        len(non_overlapping(real, learned.inputs.layout.horizon)),
+        predicted,
+        fitted.inputs.targets(origins),
+        len(non_overlapping(real, fitted.inputs.layout.horizon)),
     )
 
 
-def _rehearse(prepared: Prepared, calibrate: Origins) -> Origins:
-    """Give the origins of the rehearsal and the calibration part, those of the validation part left
-    out, before each of which there is something to learn from.
+def _choose_rehearsal(prepared: Prepared, calibration: Origins) -> Origins:
+    """Choose origins of the rehearsal and the calibration part, without the validation part.
+
+    Before each of them some series has a full window to fit on.
     """
-    chosen_on = {*map(tuple, prepared.origins("validation").tolist())}
-    rehearsed = [
-        one for one in prepared.origins("rehearsal").tolist() if tuple(one) not in chosen_on
+    validation = {*map(tuple, prepared.origins("validation").tolist())}
+    rehearsal = [
+        one for one in prepared.origins("rehearsal").tolist() if tuple(one) not in validation
     ]
-    whole = np.array(
-        sorted({*map(tuple, rehearsed), *map(tuple, calibrate.tolist())}), np.int64
+    origins = np.array(
+        sorted({*map(tuple, rehearsal), *map(tuple, calibration.tolist())}), np.int64
     ).reshape(-1, 2)
     steps = prepared.layout.refit_fitted * prepared.layout.stride
-    turns = _turns(prepared, whole, "rehearsal", steps)
-    least = prepared.layout.min_context + prepared.layout.horizon
-    some = [
-        turn
-        for turn in np.unique(turns)
-        if max(_ends(prepared, "rehearsal", int(turn), steps)) >= least
+    refits = _number_refits(prepared, origins, "rehearsal", steps)
+    min_length = prepared.layout.min_context + prepared.layout.horizon
+    possible = [
+        number
+        for number in np.unique(refits)
+        if max(_get_ends(prepared, "rehearsal", int(number), steps)) >= min_length
     ]
-    return whole[np.isin(turns, some)]
+    return origins[np.isin(refits, possible)]
 
 
 def walk_forward(
-    learned: Fitted,
+    fitted: Fitted,
     prepared: Prepared,
     settings: ForecastSettings,
     origins: Origins,
     part: str = "test",
 ) -> Forecast:
-    """Forecast a part, from one origin to the next, learning anew before every so many of them
-    if that is wanted."""
+    """Forecast a part from origin to origin, refitting as often as the layout says."""
     layout = prepared.layout
-    every = layout.refit_fitted if learned.training is None else layout.refit
-    told = {"seed": settings.seed, "paths": settings.sample_paths}
+    every = layout.refit_fitted if fitted.training is None else layout.refit
+    sampling = {"seed": settings.seed, "paths": settings.sample_paths}
     if not every:
-        return forecast(learned.model, learned.inputs, origins, **told)
-    turns = _turns(prepared, origins, part, every * layout.stride)
+        return forecast(fitted.model, fitted.inputs, origins, **sampling)
+    refits = _number_refits(prepared, origins, part, every * layout.stride)
     parts, rows = [], []
-    for turn in np.unique(turns):
-        now = refit(
-            learned,
-            prepared,
-            settings.seed,
-            _ends(prepared, part, int(turn), every * layout.stride),
-        )
-        rows.append(np.flatnonzero(turns == turn))
-        parts.append(forecast(now.model, now.inputs, origins[rows[-1]], **told))
+    for number in np.unique(refits):
+        ends = _get_ends(prepared, part, int(number), every * layout.stride)
+        refitted = refit(fitted, prepared, settings.seed, ends)
+        rows.append(np.flatnonzero(refits == number))
+        parts.append(forecast(refitted.model, refitted.inputs, origins[rows[-1]], **sampling))
     return select(concatenate(parts), np.argsort(np.concatenate(rows), kind="stable"))
 
 
-def _turns(prepared: Prepared, origins: Origins, part: str, steps: int) -> np.ndarray:
-    """Give in which turn of learning anew, each of so many steps, each origin is forecast: its
-    own series counts."""
+def _number_refits(prepared: Prepared, origins: Origins, part: str, steps: int) -> np.ndarray:
+    """Number the refit that each origin belongs to: one every `steps` steps of its own series."""
     return (origins[:, 1] - np.array(prepared.ends(part))[origins[:, 0]]) // steps
 
 
-def _ends(prepared: Prepared, part: str, turn: int, steps: int) -> list[int]:
-    """Give what each series has learned up to in a turn; a shorter one that has gone through the
-    part stays there.
+def _get_ends(prepared: Prepared, part: str, number: int, steps: int) -> list[int]:
+    """Get the step of each series that the training data of a refit ends at.
 
-    A rehearsal ends where the test of that series begins.
+    It is at most the end of the series; in a rehearsal, at most the begin of its test.
     """
     limits = (
         prepared.ends("test")
@@ -235,11 +230,11 @@ def _ends(prepared: Prepared, part: str, turn: int, steps: int) -> list[int]:
         else [len(one) for one in prepared.panel.series]
     )
     begins = prepared.ends(part)
-    return [min(begin + turn * steps, limit) for begin, limit in zip(begins, limits, strict=True)]
+    return [min(begin + number * steps, limit) for begin, limit in zip(begins, limits, strict=True)]
 
 
-def name_of(settings: Any) -> str:
+def name_model(settings: Any) -> str:
     """Name a model: "ridge", "linear", "mlp 2 x 128", "lstm 32"."""
     if settings.name == "direct":
         return f"mlp {settings.depth} x {settings.width}" if settings.depth else "linear"
-    return layer_name(settings.body) if settings.name == "steps" else settings.name
+    return layer_name(settings.body) if settings.name == "autoregressive" else settings.name

@@ -1,5 +1,4 @@
-"""The series of a run: read, laid out, and kept in the run, so that nothing else is needed to
-use it."""
+"""Read the series of a run of `forecast`, lay out the backtest, and save both in the run."""
 
 from __future__ import annotations
 
@@ -26,61 +25,63 @@ from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
 
-SERIES, SHORT, CODEC, USUAL = "series.safetensors", "short.safetensors", "codec.json", "ball"
+SERIES, SHORT, CODEC, DEMO = "series.safetensors", "short.safetensors", "codec.json", "ball"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The series that are learned, and how they are used."""
+    """The series of a run with the layout of its backtest."""
 
     panel: Panel
     layout: Layout
     covariates: Covariates
     short: Panel
-    """The series that are too short to learn from; what goes on from them may be forecast."""
+    """Series too short to train on; later rows may continue them, and then they can be forecast."""
 
     @property
-    def whole(self) -> Panel:
-        """All series, those that are too short to learn from among them."""
+    def all_series(self) -> Panel:
+        """All series, including those that are too short to train on."""
         return self.panel.with_series([*self.panel.series, *self.short.series])
 
     def inputs(self, scaling: Scaling) -> WindowGatherer:
-        """Make what a model is given."""
+        """Make the windows that are the input of a model."""
         return WindowGatherer(self.panel, self.layout, self.covariates, scaling)
 
     def origins(self, part: str) -> Origins:
-        """Give where forecasts of a part begin."""
+        """Get the origins of the forecasts of a part, rows of (series, step)."""
         return find_origins(self.panel, self.layout, part)
 
     def ends(self, part: str) -> list[int]:
-        """Give where the train part, what is before the rehearsal, or all before the test, ends
-        in each series."""
+        """Get the step of each series where a part ends: "train", "rehearsal" or "test".
+
+        For "rehearsal" and "test" it is the end of everything before that part.
+        """
         if part == "rehearsal":
             return [get_span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
         after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
         return [max(len(one) - after, 0) for one in self.panel.series]
 
     def sizes(self, inputs: WindowGatherer) -> Sizes:
-        """Give what networks are built for."""
+        """Get the input and output sizes that models are built for."""
         layout = self.layout
         return Sizes(
             **inputs.shape, window=layout.window, horizon=layout.horizon, season=layout.season
         )
 
     def scales(self, of: Origins) -> Scales:
-        """Give what the errors of forecasts are measured by: from before the test alone."""
+        """Compute the scales of errors (naive error, spread), from data before the test alone."""
         pairs = list(zip(self.panel.series, self.ends("test"), self.ends("train"), strict=True))
         naive = np.stack(
             [naive_scale(one.observed[:end], self.layout.season) for one, end, _ in pairs]
         )
-        spread = np.stack(
-            [observed_spread(one.observed[: max(learned, 2)]) for one, _, learned in pairs]
-        )
+        spread = np.stack([observed_spread(one.observed[: max(end, 2)]) for one, _, end in pairs])
         return Scales(naive[of[:, 0]], spread[of[:, 0]])
 
     def step_spreads(self) -> list[Any]:
-        """Give of each series how much it moves from step to step, and from season to season,
-        before the test."""
+        """Compute the spread of the changes of each series before the test.
+
+        Changes are from step to step, and from season to season.
+        """
         ends = zip(self.panel.series, self.ends("test"), strict=True)
         return [
             {
@@ -91,20 +92,20 @@ class Prepared:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Give all but the numbers as plain JSON values."""
+        """Give everything except the numbers as plain JSON values."""
         parts = {"panel": self.panel.to_json(), "layout": self.layout.to_json()}
         return parts | {"covariates": self.covariates.to_json(), "short": self.short.to_json()}
 
 
 def prepare(
-    run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Callback
+    run: Run, settings: ForecastSettings, data: Sequence[Path], on_event: Callback
 ) -> Prepared:
-    """Read the series into the run; from then on their sources are not needed. Raises DataError."""
+    """Read the series into the run, which needs its sources no more. Raises DataError."""
     if run.has(CODEC):
         return load(run)
     findings: list[Finding] = []
     listener = Listener(findings.append)
-    name = demo_name(data, "forecast", USUAL)
+    name = demo_name(data, "forecast", DEMO)
     if name:
         with write_errors(run.cache):
             run.cache.mkdir(exist_ok=True)
@@ -114,16 +115,18 @@ def prepare(
     settings = settings.model_copy(update={"backtest": backtest})
     prepared = lay_out_panel(run, settings, panel, fingerprint(files, listener.on_finding))
     for finding in findings:
-        watch(Note(str(finding)))
-    watch(Note(describe(prepared.panel, prepared.layout, prepared.short)))
+        on_event(Note(str(finding)))
+    on_event(Note(describe(prepared.panel, prepared.layout, prepared.short)))
     return prepared
 
 
 def lay_out_panel(
     run: Run, settings: ForecastSettings, panel: Panel, files: Mapping[str, Any]
 ) -> Prepared:
-    """Lay series out, and keep them in the run; `files` are those they come from. Raises
-    DataError."""
+    """Lay out the backtest and save the series in the run; `files` are their fingerprints.
+
+    Raises DataError.
+    """
     where = next(iter(files), "series")
     layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, where)
     panel, short = panel.parted(long)
@@ -138,28 +141,26 @@ def lay_out_panel(
 
 
 DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}
-"""What the columns of a demo are, where that cannot be guessed."""
+"""Columns of a demo that cannot be guessed."""
 
 
 def load(run: Run) -> Prepared:
-    """Open what `prepare` kept in a run."""
+    """Load what `prepare` saved in a run. Raises RunError where it is damaged."""
     arrays = run.read_arrays(SERIES)
 
-    def opened(values: Any) -> Prepared:
+    def parse(values: Any) -> Prepared:
         panel = Panel.of(arrays, values["panel"])
         short = (
             Panel.of(run.read_arrays(SHORT), values["short"])
             if run.has(SHORT)
             else panel.with_series([])
         )
-        covariates, layout = (
-            Covariates.from_json(values["covariates"], panel),
-            Layout.from_json(values["layout"]),
-        )
+        covariates = Covariates.from_json(values["covariates"], panel)
+        layout = Layout.from_json(values["layout"])
         if not panel.series or any(
             len(one) < layout.min_context + layout.test for one in panel.series
         ):
-            raise ValueError("a series is shorter than its parts")
+            raise ValueError("a series is shorter than context and test together")
         return Prepared(panel, layout, covariates, short)
 
-    return run.parse(CODEC, opened)
+    return run.parse(CODEC, parse)

@@ -1,4 +1,4 @@
-"""Forecasts of any origins, by any model."""
+"""Forecast from any origins with any model, in batches."""
 
 from __future__ import annotations
 
@@ -18,33 +18,36 @@ from ensue.models.forecasters import Forecasting
 from ensue.models.parameters import get_device
 from ensue.training.devices import to_device
 
-ROWS = 1024
-NUMBERS = 4_000_000
-"""Origins, and drawn numbers, that are computed at once."""
+BATCH_SIZE = 1024
+"""Origins that are computed at once."""
+MAX_DRAWS = 4_000_000
+"""Sampled numbers that are computed at once; it bounds the memory of sample paths."""
 
 
 def forecast(
     model: Predictor, inputs: WindowGatherer, origins: Origins, *, seed: int, paths: int
 ) -> Forecast:
-    """Forecast from each origin, in units of the data."""
+    """Forecast from each origin, in units of the data; `paths` are sampled where needed."""
     assert isinstance(model, Forecasting)
     if isinstance(model, nn.Module):
         model.eval()
     return concatenate(
-        [_some(model, inputs, part, seed, paths) for part in _parts(inputs, origins, paths)]
+        [
+            _forecast_batch(model, inputs, part, seed, paths)
+            for part in _split_batches(inputs, origins, paths)
+        ]
     )
 
 
-def _parts(inputs: WindowGatherer, origins: Origins, paths: int) -> Iterator[Origins]:
+def _split_batches(inputs: WindowGatherer, origins: Origins, paths: int) -> Iterator[Origins]:
     channels = inputs.values.shape[1]
-    rows = min(
-        ROWS, max(NUMBERS // (paths * channels * (inputs.layout.horizon + inputs.layout.window)), 1)
-    )
+    draws_per_origin = paths * channels * (inputs.layout.horizon + inputs.layout.window)
+    rows = min(BATCH_SIZE, max(MAX_DRAWS // draws_per_origin, 1))
     for begin in range(0, len(origins), rows):
         yield origins[begin : begin + rows]
 
 
-def _some(
+def _forecast_batch(
     model: Forecasting, inputs: WindowGatherer, origins: Origins, seed: int, paths: int
 ) -> Forecast:
     fields = inputs.arrays(origins)
@@ -57,12 +60,12 @@ def _some(
         return Normals(mean * scale + loc, spread * scale)
     names = [inputs.panel.series[number].name for number in origins[:, 0]]
     uniforms = draws(seed, names, origins[:, 1], paths, inputs.values.shape[1])
-    least = getattr(getattr(model, "head", None), "lower_bound", -inf)
-    return Sampled.of(sample_paths(model, batch, uniforms) * scale[None] + loc[None], least)
+    lower_bound = getattr(getattr(model, "head", None), "lower_bound", -inf)
+    return Sampled.of(sample_paths(model, batch, uniforms) * scale[None] + loc[None], lower_bound)
 
 
 def non_overlapping(origins: Origins, horizon: int) -> list[int]:
-    """Give the rows of forecasts that do not overlap, as many as there can be, series by series.
+    """Choose as many rows as possible whose forecasts do not overlap within a series.
 
     >>> non_overlapping(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
     [0, 2, 3]
@@ -75,9 +78,12 @@ def non_overlapping(origins: Origins, horizon: int) -> list[int]:
     return rows
 
 
-def blocks_of(origins: Origins, horizon: int) -> np.ndarray:
-    """Number the blocks of forecasts that overlap: a horizon of origins of one series; what is
-    left joins the last."""
+def number_blocks(origins: Origins, horizon: int) -> np.ndarray:
+    """Number the blocks of overlapping forecasts, each a horizon of origins of one series.
+
+    Origins after the last full block belong to it. Metrics are resampled by block, since forecasts
+    that overlap are not independent.
+    """
     begins = np.full(int(origins[:, 0].max()) + 1, np.iinfo(np.int64).max)
     ends = np.zeros_like(begins)
     np.minimum.at(begins, origins[:, 0], origins[:, 1])

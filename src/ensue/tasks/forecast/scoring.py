@@ -1,4 +1,4 @@
-"""A forecast of the test becomes a line of the table."""
+"""Score the forecasts of a model on the test part."""
 
 from __future__ import annotations
 
@@ -12,66 +12,66 @@ from ensue.evaluation.forecasting.metrics import ScoredForecast, compute_block_m
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.scores import Score
 from ensue.tasks.forecast.data import Prepared
-from ensue.tasks.forecast.predicting import blocks_of
+from ensue.tasks.forecast.predicting import number_blocks
 
-PER_SERIES = 100
-"""Series whose own figures a result holds."""
+MAX_SERIES = 100
+"""Series whose own metrics a result holds."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a model foretold of the test."""
+    """A model with its forecasts of the test part, before they are scored."""
 
     name: str
     role: Role
     forecast: Forecast
-    bands: ConformalIntervals
+    conformal: ConformalIntervals
     seconds: float
     model: Any = None
 
 
 @dataclass(frozen=True)
 class ScoredCandidate:
-    """A line of the table, and what is behind it."""
+    """A model with its scores: the row of the table, and the errors of single forecasts."""
 
     row: Score
     scored: ScoredForecast
-    candidates: Candidate
+    candidate: Candidate
 
 
-def score_candidate(tried: Candidate, prepared: Prepared, origins: Origins) -> ScoredCandidate:
-    """Score a model against what came."""
+def score_candidate(candidate: Candidate, prepared: Prepared, origins: Origins) -> ScoredCandidate:
+    """Score the forecasts of a model against the actual values."""
     target = prepared.inputs("standard").targets(origins)
-    scored = score(tried.forecast, target, prepared.scales(origins), tried.bands)
-    blocks = blocks_of(origins, prepared.layout.horizon)
+    scored = score(candidate.forecast, target, prepared.scales(origins), candidate.conformal)
+    blocks = number_blocks(origins, prepared.layout.horizon)
     metrics, intervals, losses = compute_block_metrics(scored, blocks)
-    count = getattr(tried.model, "parameter_count", 0)
+    count = getattr(candidate.model, "parameter_count", 0)
     row = Score(
-        tried.name,
-        tried.role,
+        candidate.name,
+        candidate.role,
         metrics,
         intervals,
         losses,
         scored.cost.upper(),
-        tried.seconds,
+        candidate.seconds,
         count,
     )
-    return ScoredCandidate(row, scored, tried)
+    return ScoredCandidate(row, scored, candidate)
 
 
-def by_step(scored: ScoredForecast, horizon: int) -> dict[str, list[float]]:
-    """Give each figure at each step ahead."""
+def score_by_step(scored: ScoredForecast, horizon: int) -> dict[str, list[float]]:
+    """Compute each metric at each step ahead."""
     steps = [scored.metrics(step=step) for step in range(horizon)]
     return {name: [step[name] for step in steps] for name in steps[0]}
 
 
-def by_series(
+def score_by_series(
     scored: ScoredForecast, prepared: Prepared, origins: Origins
 ) -> dict[str, dict[str, float]]:
-    """Give the figures of each series, of the first ones if there are many."""
-    found = {}
-    for number, one in enumerate(prepared.panel.series[:PER_SERIES]):
+    """Compute the metrics of each series, of the first MAX_SERIES if there are more."""
+    metrics = {}
+    for number, one in enumerate(prepared.panel.series[:MAX_SERIES]):
         rows = (origins[:, 0] == number).nonzero()[0]
         if len(rows):
-            found[one.name] = scored.metrics(rows)
-    return found
+            metrics[one.name] = scored.metrics(rows)
+    return metrics

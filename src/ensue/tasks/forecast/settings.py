@@ -1,4 +1,4 @@
-"""All settings of a training of `forecast`."""
+"""Settings of a training of `forecast`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Model = Annotated[Any, choice(FORECASTERS)]
 
 
 class BaselineSettings(Settings):
-    """What a model is compared with, beside naive, seasonal naive and drift."""
+    """Baselines in addition to naive, seasonal naive and drift."""
 
     ridge: bool = True
-    """Whether the classical window model stands beside a network."""
+    """Ridge regression on the window, as a baseline of other models."""
     statistical: tuple[Literal["ets", "theta", "arima"], ...] = ("ets", "theta")
-    """AutoETS, AutoTheta and AutoARIMA of statsforecast, where the extra `series` is there."""
+    """Statistical baselines: AutoETS, AutoTheta, AutoARIMA; they need the extra `series`."""
     time_limit: float = Field(120.0, gt=0)
-    """Time for each of those; one that needs more is cut, which is said."""
+    """Time limit of each statistical baseline, in seconds; a slower one is dropped, with a note."""
 
 
 class ForecastSettings(Settings):
@@ -33,20 +33,20 @@ class ForecastSettings(Settings):
     task: Literal["forecast"] = "forecast"
     """The verb."""
     seed: int = Field(1, ge=0, lt=1 << 63)
-    """What every random choice follows from."""
+    """Random seed."""
     data: SeriesSettings = SeriesSettings()
-    """How the series are read."""
+    """Data: reading of the series."""
     backtest: BacktestSettings = BacktestSettings()
-    """How far is forecast, and how that is tried out."""
+    """Backtest: horizon, context and parts."""
     model: Model = RidgeSettings()
-    """What learns."""
+    """Model."""
     sample_paths: int = Field(200, ge=20, le=100_000)
-    """How many futures are drawn where a model cannot say its intervals exactly."""
+    """Sample paths of a forecast, for models without closed-form intervals."""
     baselines: BaselineSettings = BaselineSettings()
-    """What it is compared with."""
+    """Baselines."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=64),
         optimiser=OptimiserSettings(learning_rate=0.002),
         patience=6,
     )
-    """How long and how to train a network."""
+    """Training of a network: budget, batches, optimiser and schedule."""

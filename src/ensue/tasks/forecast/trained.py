@@ -1,4 +1,4 @@
-"""A run of `forecast`, opened: forecasts with intervals, and their figures on other data."""
+"""A trained forecaster: forecast with intervals, evaluate, open."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from ensue.models.baselines.window_features import WindowModel
 from ensue.models.parameters import load_into
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.contract import Trained
-from ensue.tasks.forecast.backtest import build
+from ensue.tasks.forecast.backtest import build_model
 from ensue.tasks.forecast.data import CODEC, Prepared, load
-from ensue.tasks.forecast.predicting import blocks_of, forecast
+from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.in_memory import as_paths
 from ensue.tasks.results import Scored
@@ -47,14 +47,13 @@ CALIBRATION = "calibration.json"
 
 @dataclass(frozen=True)
 class SeriesForecast:
-    """What is to come of one series, one number of its steps: times, and figures at each of
-    them."""
+    """The forecast of one channel of one series."""
 
     series: str
     channel: str
     times: np.ndarray
     forecast: Mapping[str, np.ndarray]
-    """mean, median, lo_80, hi_80, lo_95, hi_95."""
+    """mean, median, lo_80, hi_80, lo_95 and hi_95, each with a value per time."""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
@@ -63,180 +62,165 @@ class SeriesForecast:
         return {"series": self.series, "channel": self.channel, "times": times, **figures}
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Give a row for each step, under the names that other tools use."""
+        """Give a row for each step, with the column names of Nixtla's tools."""
         for place, time in enumerate(self.times):
             row = {"unique_id": self.series, "ds": time, "channel": self.channel}
             yield row | {name: float(values[place]) for name, values in self.forecast.items()}
 
 
 @dataclass(frozen=True)
-class Following:
-    """Series that can be forecast, and those that cannot yet."""
+class Continuation:
+    """Series that can be forecast, and those that are too short."""
 
     panel: Panel
     short: Mapping[str, int]
-    """How many steps each series has that is too short."""
-    remarks: Sequence[str]
-    """What a person should know of both."""
+    """Length of each series that is too short, in steps."""
+    notes: Sequence[str]
+    """Notes on how the data was combined with that of the run."""
 
 
 @dataclass(eq=False)
 class ForecastModel(Trained):
-    """What a run has learned, ready to use."""
+    """A forecaster, as `ensue.train("forecast", ...)` and `ensue.open(run)` return it."""
 
     run: Run
     settings: ForecastSettings
     prepared: Prepared
     model: Any
-    bands: ConformalIntervals
+    conformal: ConformalIntervals
 
     def forecast(
         self, data: Any = None, horizon: int | None = None, seed: int | None = None
     ) -> list[SeriesForecast]:
-        """Say what comes after the end of each series: of a file, a data frame, a Panel, or of
-        those of the run.
+        """Forecast what follows each series of a file, a data frame, a Panel, or of the run.
 
-        Rows that go on from series of the run are put after those; series that are still too short
-        are left out, with a warning. Raises DataError where a future value of a known column is
+        Rows that continue series of the run are appended to them. Series that are too short are
+        skipped, with a warning. Raises DataError where a future value of a known covariate is
         missing, SettingError for too long a horizon.
         """
-        given = self.following(data)
-        for remark in given.remarks:
-            warnings.warn(remark, stacklevel=2)
-        return self.ahead(given.panel, horizon, seed)
+        given = self.continue_series(data)
+        for note in given.notes:
+            warnings.warn(note, stacklevel=2)
+        return self.forecast_panel(given.panel, horizon, seed)
 
-    def following(self, data: Any = None) -> Following:
-        """Give the series of some data behind what the run knows of them; without any, those of
-        the run."""
-        panel, remarks = self.prepared.whole, []
+    def continue_series(self, data: Any = None) -> Continuation:
+        """Append data to the series of the run; without data, take those of the run.
+
+        Raises DataError if every series is too short.
+        """
+        panel, notes = self.prepared.all_series, []
         if data is not None:
-            later = self.panel_of(data)
+            later = self.load_panel(data)
             panel, first = append(panel, later)
-            remarks = self._odd(panel, later, first)
-        least = self.prepared.layout.min_context
-        short = {one.name: len(one) for one in panel.series if len(one) < least}
+            notes = self._describe_differences(panel, later, first)
+        min_context = self.prepared.layout.min_context
+        short = {one.name: len(one) for one in panel.series if len(one) < min_context}
         if len(short) == len(panel.series):
-            what = f"every series is shorter than the {least} steps that a forecast needs"
+            what = f"every series is shorter than the {min_context} steps that a forecast needs"
             raise DataError(what, where=panel.series[0].name, hint="give longer series")
         if short:
             names = list_names([f"{name!r} ({count})" for name, count in short.items()])
-            remarks.insert(
-                0,
-                (
-                    f"series shorter than the {least} steps that a forecast needs, and left "
-                    f"out: {names}"
-                ),
-            )
-        return Following(
+            what = f"skipped series shorter than the {min_context} steps that a forecast needs"
+            notes.insert(0, f"{what}: {names}")
+        return Continuation(
             panel.with_series([one for one in panel.series if one.name not in short]),
             short,
-            remarks,
+            notes,
         )
 
-    def _odd(self, panel: Panel, later: Panel, first: Sequence[int]) -> list[str]:
-        """Say of which series of a file a person should know how they were taken; `panel` has
-        them, joined."""
-        known = {one.name: one for one in self.prepared.whole.series}
-        gone: dict[str, list[str]] = {"after": [], "before": [], "changed": [], "new": []}
-        learned = {one.name for one in self.prepared.panel.series}
+    def _describe_differences(self, panel: Panel, later: Panel, first: Sequence[int]) -> list[str]:
+        """Describe series of `later` that do not simply continue those of the run.
+
+        `panel` has both joined; the new steps of each series begin at `first`.
+        """
+        known = {one.name: one for one in self.prepared.all_series.series}
+        groups: dict[str, list[str]] = {"after": [], "before": [], "changed": [], "new": []}
+        trained = {one.name for one in self.prepared.panel.series}
         for one, given, begin in zip(panel.series, later.series, first, strict=True):
-            # A single series goes on under another name.
+            # A single series may continue under another name.
             old = known.get(one.name) or (next(iter(known.values())) if begin else None)
-            if (old or one).name not in learned and len(one) >= self.prepared.layout.min_context:
-                gone["new"].append(repr(one.name))
+            if (old or one).name not in trained and len(one) >= self.prepared.layout.min_context:
+                groups["new"].append(repr(one.name))
             if old is None:
                 continue
             there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
-            other = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
+            changed = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
             start, end, last = map(format_time, (*one.times[[0, -1]], old.times[-1]))
             if one.times[0] > old.times[0]:
-                gone["after"].append(f"{one.name!r} (from {start}, known to {last})")
+                groups["after"].append(f"{one.name!r} (from {start}, known to {last})")
             elif one.times[-1] < old.times[-1]:
-                gone["before"].append(f"{one.name!r} (to {end}, known to {last})")
-            if len(other):
-                gone["changed"].append(
-                    f"{one.name!r} (at {format_time(old.times[there[other[0]]])})"
-                )
+                groups["before"].append(f"{one.name!r} (to {end}, known to {last})")
+            if len(changed):
+                time = format_time(old.times[there[changed[0]]])
+                groups["changed"].append(f"{one.name!r} (at {time})")
         what = {
-            "after": (
-                "series whose rows do not go on from what the run knows, and are forecast "
-                "from these rows alone"
-            ),
-            "before": (
-                "series that end before what the run knows of them, and are forecast from there"
-            ),
-            "changed": (
-                "series with other values than the run knows at the same times, which are "
-                "taken from here"
-            ),
-            "new": "series that the run has not learned from",
+            "after": "forecast from the given rows alone, which do not continue those of the run",
+            "before": "forecast from the end of the given rows, before that of the run",
+            "changed": "given values replace other values of the run at the same times",
+            "new": "series that the run was not trained on",
         }
-        return [f"{what[how]}: {list_names(names)}" for how, names in gone.items() if names]
+        return [f"{what[group]}: {list_names(names)}" for group, names in groups.items() if names]
 
-    def ahead(
+    def forecast_panel(
         self, panel: Panel, horizon: int | None = None, seed: int | None = None
     ) -> list[SeriesForecast]:
-        """Say what comes after the end of each series of a panel, as it stands. Raises
-        DataError, SettingError."""
+        """Forecast what follows each series of a panel. Raises DataError, SettingError."""
         ahead = self.prepared.layout.horizon if horizon is None else horizon
         if ahead < 1:
-            raise SettingError(
-                f"{ahead} steps are no forecast", where="--horizon", hint="give 1 or more"
-            )
+            what = f"a forecast of {ahead} steps is impossible"
+            raise SettingError(what, where="--horizon", hint="give 1 or more")
         if self.model.horizon and ahead > self.model.horizon:
-            hint = (
-                f"train with --horizon {ahead}, or a model that goes step by step, such as "
-                f"--model lstm"
-            )
+            hint = f"train with --horizon {ahead}, or an autoregressive model such as --model lstm"
             what = f"the model forecasts {self.model.horizon} steps at once, not {ahead}"
             raise SettingError(what, where="--horizon", hint=hint)
         longest = max(ahead, self.model.horizon)
         inputs = self._inputs(
-            _with_known(panel, ahead, longest),
+            _pad_known(panel, ahead, longest),
             replace(self.prepared.layout, horizon=longest),
             longest,
         )
         origins = np.array(
             [(number, len(one)) for number, one in enumerate(panel.series)], np.int64
         )
-        told = self._as_forecasts(inputs, origins, seed)
-        around = self.bands.intervals(told)
-        figures = {"mean": told.mean, "median": told.quantile(0.5)}
-        for per_cent, (low, high) in sorted(around.items()):
-            figures |= {f"lo_{per_cent}": low, f"hi_{per_cent}": high}
+        predicted = self._forecast(inputs, origins, seed)
+        columns = {"mean": predicted.mean, "median": predicted.quantile(0.5)}
+        for per_cent, (low, high) in sorted(self.conformal.intervals(predicted).items()):
+            columns |= {f"lo_{per_cent}": low, f"hi_{per_cent}": high}
         return [
             SeriesForecast(
                 one.name,
                 channel,
                 panel.frequency.ahead(one.times[-1], ahead),
-                {name: values[number, :ahead, place] for name, values in figures.items()},
+                {name: values[number, :ahead, place] for name, values in columns.items()},
             )
             for number, one in enumerate(panel.series)
             for place, channel in enumerate(panel.channels)
         ]
 
     def frame(self, frame: Any, horizon: int | None = None) -> Any:
-        """Forecast a data frame, and give one of the same library: unique_id, ds, channel, mean,
-        median, lo_80, ..."""
+        """Forecast a data frame; the result is a data frame of the same library.
+
+        Its columns are unique_id, ds, channel, mean, median, lo_80, hi_80, lo_95 and hi_95.
+        """
         import narwhals
 
         library = narwhals.from_native(frame, eager_only=True, allow_series=True).implementation
         return as_frame(self.forecast(frame, horizon), library)
 
     def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
-        """Score forecasts of other data from rolling origins; of series that were learned, only of
-        later steps.
+        """Compute the metrics of forecasts from rolling origins of other data.
 
-        Without any, gives the figures of the run's own test. Raises DataError.
+        Of series that the run was trained on, only later steps are scored. Without `paths`, gives
+        the metrics of the run's own test. Raises DataError.
         """
         paths = as_paths(paths)
         if not paths:
-            return self.run.parse("result.json", _of_the_test)
+            return self.run.parse("result.json", _get_test_scores)
         known = self.prepared.panel
         later = self._read(lambda settings: read_panel(list(paths), settings, like=known))
-        panel, first = append(self.prepared.whole, later)
+        panel, first = append(self.prepared.all_series, later)
         layout = self.prepared.layout
-        origins = _rolling(panel, layout, first, str(paths[0]))
+        origins = _get_rolling_origins(panel, layout, first, str(paths[0]))
         inputs = self._inputs(panel, layout, 0)
         pairs = zip(panel.series, first, strict=True)
         naive = np.stack(
@@ -245,24 +229,26 @@ class ForecastModel(Trained):
                 for one, begin in pairs
             ]
         )
-        spread = self._spread(panel)
+        spread = self._get_spread(panel)
         scales = Scales(naive[origins[:, 0]], spread[origins[:, 0]])
         scored = score(
-            self._as_forecasts(inputs, origins, None), inputs.targets(origins), scales, self.bands
+            self._forecast(inputs, origins, None), inputs.targets(origins), scales, self.conformal
         )
-        metrics, intervals, _ = compute_block_metrics(scored, blocks_of(origins, layout.horizon))
-        scored_of = set(origins[:, 0].tolist())
-        left_out = [
+        metrics, intervals, _ = compute_block_metrics(
+            scored, number_blocks(origins, layout.horizon)
+        )
+        scored_series = set(origins[:, 0].tolist())
+        skipped = [
             {"series": one.name, "steps": len(one) - begin}
             for number, (one, begin) in enumerate(zip(panel.series, first, strict=True))
-            if number not in scored_of
+            if number not in scored_series
         ]
-        details = {"forecasts": len(origins), "series": len(scored_of), "skipped": left_out}
-        details |= {"look_at": self._odd(panel, later, first)}
+        details = {"forecasts": len(origins), "series": len(scored_series), "skipped": skipped}
+        details |= {"look_at": self._describe_differences(panel, later, first)}
         return Scored(metrics, intervals, details)
 
-    def panel_of(self, data: Any) -> Panel:
-        """Read the series of a file or a data frame; without any give those that were learned."""
+    def load_panel(self, data: Any) -> Panel:
+        """Read the series of a file or a data frame; without any, get those of the training."""
         if data is None:
             return self.prepared.panel
         if isinstance(data, Panel):
@@ -288,31 +274,32 @@ class ForecastModel(Trained):
             panel, layout, self.prepared.covariates, head.scaling if head else "standard", ahead
         )
 
-    def _as_forecasts(self, inputs: WindowGatherer, origins: Origins, seed: int | None) -> Forecast:
+    def _forecast(self, inputs: WindowGatherer, origins: Origins, seed: int | None) -> Forecast:
         seed = self.settings.seed if seed is None else seed
         return forecast(self.model, inputs, origins, seed=seed, paths=self.settings.sample_paths)
 
-    def _spread(self, panel: Panel) -> np.ndarray:
-        """Give the spread that errors are scaled by: that of the training part, or of the file
-        for another series."""
+    def _get_spread(self, panel: Panel) -> np.ndarray:
+        """Get the spread that errors are scaled by, from the training part of each series.
+
+        A series that the run does not know has the spread of all of its steps.
+        """
         pairs = zip(self.prepared.panel.series, self.prepared.ends("train"), strict=True)
-        learned = {one.name: observed_spread(one.observed[:end]) for one, end in pairs}
+        known = {one.name: observed_spread(one.observed[:end]) for one, end in pairs}
         return np.stack(
-            [learned.get(one.name, observed_spread(one.observed)) for one in panel.series]
+            [known.get(one.name, observed_spread(one.observed)) for one in panel.series]
         )
 
 
-def _of_the_test(result: Mapping[str, Any]) -> Scored:
+def _get_test_scores(result: Mapping[str, Any]) -> Scored:
     details = {name: result["details"][name] for name in ("forecasts", "series")}
     return Scored(result["metrics"], result["rows"][-1]["intervals"], details)
 
 
-def as_frame(told: Sequence[SeriesForecast], library: Any) -> Any:
-    """Give forecasts as a data frame of a library: unique_id, ds, channel, mean, median, lo_80,
-    ..."""
+def as_frame(forecasts: Sequence[SeriesForecast], library: Any) -> Any:
+    """Convert forecasts to a data frame of a library, with the columns of SeriesForecast.rows."""
     import narwhals
 
-    rows = [row for one in told for row in one.rows()]
+    rows = [row for one in forecasts for row in one.rows()]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     columns["ds"] = [
         time.item() if isinstance(time, np.datetime64) else int(time) for time in columns["ds"]
@@ -321,50 +308,50 @@ def as_frame(told: Sequence[SeriesForecast], library: Any) -> Any:
 
 
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
-    """Open what a run has learned."""
+    """Open the forecaster of a run. Raises RunError where its files are damaged."""
     prepared = load(run)
     with format_errors(str(run.path / CODEC)), limit_model_size(run):
-        model, _ = build(settings.model, prepared)
+        model, _ = build_model(settings.model, prepared)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
-    if isinstance(
-        model, WindowModel
-    ):  # only one that is asked tells whether features and weights go together
+    if isinstance(model, WindowModel):
+        # Only a prediction shows whether the shapes of features and weights fit.
         with format_errors(str(run.path / WEIGHTS)):
             inputs = prepared.inputs("standard")
             model.normal(inputs.batch(prepared.origins("test")[:1]).map(torch.from_numpy))
-    # What fails between a training and its calibration leaves a model whose intervals stay as they
-    # are.
-    bands = (
+    # A failure between training and calibration leaves a run without calibration.json.
+    conformal = (
         run.parse(CALIBRATION, ConformalIntervals.from_json)
         if run.has(CALIBRATION)
         else UNCALIBRATED
     )
-    return ForecastModel(run, settings, prepared, model, bands)
+    return ForecastModel(run, settings, prepared, model, conformal)
 
 
-def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:
-    found: list[tuple[int, int]] = []
+def _get_rolling_origins(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:
+    rolling: list[tuple[int, int]] = []
     for number, (one, begin) in enumerate(zip(panel.series, first, strict=True)):
         origins = range(max(begin, layout.min_context), len(one) - layout.horizon + 1)
-        found += [(number, origin) for origin in origins[:: -(-len(origins) // MOST_ORIGINS) or 1]]
-    if not found:
+        rolling += [
+            (number, origin) for origin in origins[:: -(-len(origins) // MOST_ORIGINS) or 1]
+        ]
+    if not rolling:
         longest, begin = max(
             zip(panel.series, first, strict=True), key=lambda pair: len(pair[0]) - pair[1]
         )
         what = (
-            f"no series has {layout.horizon} steps to score that the run has not learned, "
-            f"after {layout.min_context} of the"
-        )
-        what += (
-            f" past: {longest.name!r} has {len(longest)} steps, {len(longest) - begin} of them new"
+            f"no series has {layout.horizon} new steps to score after a context of "
+            f"{layout.min_context}: {longest.name!r} has {len(longest)} steps, "
+            f"{len(longest) - begin} of them new"
         )
         raise DataError(what, where=where, hint="give longer series")
-    return np.array(found, np.int64)
+    return np.array(rolling, np.int64)
 
 
-def _with_known(panel: Panel, ahead: int, longest: int) -> Panel:
-    """Repeat the last known values where a model looks further ahead than is asked for: those
-    steps are not told."""
+def _pad_known(panel: Panel, ahead: int, longest: int) -> Panel:
+    """Repeat the last known covariates up to the horizon of the model.
+
+    Steps beyond the requested horizon are computed, but not returned.
+    """
     if ahead == longest or not panel.known:
         return panel
     series = []

@@ -1,4 +1,4 @@
-"""The whole training of a forecaster, in the order in which it happens."""
+"""Training of `forecast`: read data, train, calibrate, backtest, fit baselines, report."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ensue.tasks.fitting import (
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast.backtest import Fitted, calibrated, name_of, refit, walk_forward
+from ensue.tasks.forecast import backtest
+from ensue.tasks.forecast.backtest import Fitted, calibrate, name_model, refit, walk_forward
 from ensue.tasks.forecast.baselines import fit_baselines
 from ensue.tasks.forecast.data import Prepared, prepare
 from ensue.tasks.forecast.report import conclude
@@ -32,76 +32,69 @@ from ensue.training.contract import Callback, Stage, Working
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
 
-VALIDATED = 4096
-"""The most origins of the validation part that a network is looked at on while it learns, evenly
-spread."""
-ROWS = 1024
+MAX_ORIGINS = 4096
+"""Origins of the validation part, evenly spread, that the validation loss is computed on."""
+BATCH_SIZE = 1024
+"""Origins that are validated together."""
 
 
 def train_forecaster(
-    run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Callback
+    run: Run, settings: ForecastSettings, data: Sequence[Path], on_event: Callback
 ) -> ForecastModel:
-    """Train until the budget is spent. What a kill leaves undone is done again, to the same
-    bits."""
+    """Train until the budget is spent; a resumed run continues, with bit-identical results."""
     budget = Budget.of(settings.training)
-    machine = prepare_hardware(run, settings, watch, network=settings.model.name not in FITTED)
-    prepared = prepare(run, settings, data, watch)
+    machine = prepare_hardware(run, settings, on_event, network=settings.model.name not in FITTED)
+    prepared = prepare(run, settings, data, on_event)
     with limit_model_size(run):
-        model, _ = fitting.build(settings.model, prepared)
+        model, _ = backtest.build_model(settings.model, prepared)
     if isinstance(model, nn.Module):
-        # Baselines come after the training here.
+        # Other tasks fit baselines before the network; here they come after it.
         training = remaining_training(
-            settings.training, machine, budget, watch, RESERVED_SHARE + BASELINES_SHARE
+            settings.training, machine, budget, on_event, RESERVED_SHARE + BASELINES_SHARE
         )
-        learned = _trained(run, settings.model_copy(update={"training": training}), prepared, watch)
+        fitted = _train(run, settings.model_copy(update={"training": training}), prepared, on_event)
     else:
-        learned = fitting.fitted(settings.model, prepared)
-        run.write_arrays(
-            learned.model.arrays()
-        )  # whatever fails from here on, the run holds what was learned
-    watch(Stage("trying it out, from one origin to the next"))
-    watch(Working("trying it out"))
-    bands, test = calibrated(learned, prepared, settings), prepared.origins("test")
-    run.write(CALIBRATION, json.dumps(bands.to_json()).encode())
-    tested = walk_forward(learned, prepared, settings, test)
-    tried = Candidate(
-        name_of(settings.model), learned.role, tested, bands, learned.seconds, learned.model
+        fitted = backtest.fit_closed_form(settings.model, prepared)
+        # Whatever fails from here on, the run holds a fitted model.
+        run.write_arrays(fitted.model.arrays())
+    on_event(Stage("backtesting"))
+    on_event(Working("backtesting"))
+    conformal, test = calibrate(fitted, prepared, settings), prepared.origins("test")
+    run.write(CALIBRATION, json.dumps(conformal.to_json()).encode())
+    tested = walk_forward(fitted, prepared, settings, test)
+    candidate = Candidate(
+        name_model(settings.model), fitted.role, tested, conformal, fitted.seconds, fitted.model
     )
-    others, cut = fit_baselines(settings, prepared, test, budget, watch)
-    chosen = [learned.how]
+    baselines, notes = fit_baselines(settings, prepared, test, budget, on_event)
+    selected = [fitted.how]
     if prepared.layout.refit:
-        learned = refit(
-            learned, prepared, settings.seed, [len(one) for one in prepared.panel.series]
-        )
-        chosen.append(
-            "the run holds the model that has learned anew from all steps, the test among them"
-        )
-    run.write_arrays(learned.model.arrays())
-    conclude(run, prepared, [*others, score_candidate(tried, prepared, test)], chosen, cut)
-    return ForecastModel(run, settings, prepared, learned.model, bands)
+        fitted = refit(fitted, prepared, settings.seed, [len(one) for one in prepared.panel.series])
+        selected.append("the model of the run is refitted on all steps, including the test")
+    run.write_arrays(fitted.model.arrays())
+    scored = [*baselines, score_candidate(candidate, prepared, test)]
+    conclude(run, prepared, scored, selected, notes)
+    return ForecastModel(run, settings, prepared, fitted.model, conformal)
 
 
-def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, watch: Callback) -> Fitted:
-    """Teach a network on the train part; the weights that are best on the validation part are
-    kept."""
-    network, inputs = fitting.build(settings.model, prepared)
+def _train(run: Run, settings: ForecastSettings, prepared: Prepared, on_event: Callback) -> Fitted:
+    """Train a network; the weights with the lowest validation loss are kept."""
+    network, inputs = backtest.build_model(settings.model, prepared)
     training = settings.training
     feed = WindowFeed(
         inputs, prepared.origins("train"), training.batching.batch_size, settings.seed
     )
-    tune = prepared.origins("validation")
-    tune = tune[:: -(-len(tune) // VALIDATED)]
+    origins = prepared.origins("validation")
+    origins = origins[:: -(-len(origins) // MAX_ORIGINS)]
 
     def validate() -> float:
         nats = 0.0
-        for begin in range(0, len(tune), ROWS):
-            loss, _ = network.loss(
-                to_device(inputs.batch(tune[begin : begin + ROWS]), get_device(network))
-            )
+        for begin in range(0, len(origins), BATCH_SIZE):
+            batch = inputs.batch(origins[begin : begin + BATCH_SIZE])
+            loss, _ = network.loss(to_device(batch, get_device(network)))
             nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
-        return nats / (len(tune) * prepared.layout.horizon)
+        return nats / (len(origins) * prepared.layout.horizon)
 
-    told = fit_network(run, network, training, feed, validate, watch)
+    fit = fit_network(run, network, training, feed, validate, on_event)
     return Fitted(
-        network, settings.model, inputs, told.seconds, told.selected[0], told.updates, training
+        network, settings.model, inputs, fit.seconds, fit.selected[0], fit.updates, training
     )
