@@ -167,16 +167,16 @@ def test_much_data_is_held_out_from() -> None:
         (TEXTS, ["fine"] * 24, "y has one class, 'fine'; give samples of two or more"),
         ([*TEXTS[:-1], " "], MOODS, "X[23] is an empty text"),
         ([*TEXTS[:-1], 3], MOODS, "X[23] is no text"),
-        ([["a"]] * 23 + [[]], MOODS, "X[23] is empty, and not a list of tokens"),
+        ([["a"]] * 23 + [[]], MOODS, "X[23] is empty, and has to be a list of tokens"),
         (
             [[1.0], [1, 2]] * 11 + [[1.0], []],
             MOODS,
-            "X[23] has the shape (0,), which is neither (steps,) nor",
+            "X[23] has the shape (0,), and has to be (steps,) or",
         ),
         (
             [[1.0], [1, np.inf]] * 12,
             MOODS,
-            "X[1] contains infinity; NaN stands for what is missing",
+            "X[1] contains infinity; use NaN for a missing number",
         ),
         (
             [[1.0], [1, 1e200]] * 12,
@@ -193,9 +193,7 @@ def test_what_cannot_be_learned_is_a_value_error(X: Any, y: Any, said: str) -> N
 def test_a_frame_with_a_column_of_texts_is_told_apart_from_numbers() -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     frame = pandas.DataFrame({"text": TEXTS, "count": range(24)})
-    with pytest.raises(
-        ValueError, match=r"of which one column holds the samples: give X\['text'\]"
-    ):
+    with pytest.raises(ValueError, match=r"has to be one column of samples; give X\['text'\]"):
         SequenceClassifier("embedding-bag").fit(frame, MOODS)
     assert (
         len(SequenceClassifier("ngram-bayes").fit(frame["text"], MOODS).predict(frame["text"]))
@@ -251,7 +249,7 @@ def test_a_tagger_in_a_search_and_copied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["valid_file", "test_file"])
 def test_an_estimator_reads_no_files(name: str) -> None:
-    said = f"an estimator reads no files; leave out data.{name}, or train with"
+    said = f"data.{name}: an estimator reads no files; leave it out, or use"
     with pytest.raises(ValueError, match=said):
         SequenceTagger("hmm", settings=[f"data.{name}=a.jsonl"]).fit(SENTENCES, TAGS)
     with pytest.raises(ValueError, match=said):
@@ -270,7 +268,7 @@ def test_tags_that_are_whole_numbers_come_back_as_whole_numbers() -> None:
     assert model.score(SENTENCES, y) == 1
     assert pickle.loads(pickle.dumps(model)).predict(SENTENCES) == y
     with pytest.raises(
-        ValueError, match=re.escape("y has tags of type int; give all as strings, or all as whole")
+        ValueError, match=re.escape("y has tags of type int; give all as strings, or all as int")
     ):
         SequenceTagger("hmm").fit([["a", "b"]], [[1, "O"]])
 
@@ -284,8 +282,8 @@ def test_tags_that_are_whole_numbers_come_back_as_whole_numbers() -> None:
             "y has one tag, 'D'",
         ),
         (SENTENCES, [*TAGS[:-1], ["D"]], "y[19] has 1 tags for the 4 tokens of X[19]"),
-        (["the cat"], [["D", "N"]], "X[0] is 'the cat', and not a list of tokens"),
-        ([3], [["D"]], "X[0] is 3, and not a list of tokens"),
+        (["the cat"], [["D", "N"]], "X[0] is 'the cat', and has to be a list of tokens"),
+        ([3], [["D"]], "X[0] is 3, and has to be a list of tokens"),
         ([], [], "X is empty"),
         (SENTENCES, None, "y is None, and has to be a list of tags for each sentence"),
     ],
@@ -312,7 +310,7 @@ def test_a_forecaster_by_cross_validation_over_time(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(model)).predict(pushed[-6:]), model.predict(pushed[-6:])
     )
-    with pytest.raises(ValueError, match="X has 2 columns where it had 1 in training"):
+    with pytest.raises(ValueError, match="X has 2 columns, and has to have 1 as in training"):
         model.predict(np.zeros((6, 2)))
     with pytest.raises(ValueError, match="the model forecasts 6 steps at once, not 7"):
         model.predict(np.zeros((7, 1)))
@@ -340,11 +338,11 @@ def test_a_forecaster_of_every_form_of_series() -> None:
     with pytest.warns(UserWarning, match="frame: 2 columns of numbers, each read as a series$"):
         frame = Forecaster("ridge", horizon=4).fit(table)
     assert frame.predict().num_rows == 8
-    with pytest.raises(ValueError, match="there are intervals of 80 and 95 per cent, not of 50"):
+    with pytest.raises(ValueError, match="per_cent is 50, and has to be one of 80 and 95"):
         one.predict_interval(per_cent=50)
     with pytest.raises(ValueError, match="a forecast of -1 steps is impossible"):
         one.predict(-1)
-    with pytest.raises(ValueError, match="series 1 has 1 numbers a step, and those before 2"):
+    with pytest.raises(ValueError, match="series 1 has 1 channels, and has to have 2"):
         Forecaster(horizon=4).fit([np.stack([SOLD, -SOLD], 1), SOLD])
     networks = [
         Forecaster("gru", size="tiny", horizon=4, epochs=2).fit(SOLD).predict() for _ in "ab"

@@ -175,7 +175,9 @@ def test_series_that_are_too_short_are_told_by_name(
         capsys, "forecast", str(run), str(write(tmp_path / "b.csv", {"newest": range(60, 63)}))
     )
     assert (one["series"], one["times"][0]) == ("newest", month(63))
-    with pytest.warns(UserWarning, match="left out: 'newest'"):
+    with pytest.warns(
+        UserWarning, match="skipped series shorter than the 5 steps that a forecast needs: 'newest'"
+    ):
         assert len(ensue.open(run).forecast()) == 4
 
 
@@ -199,9 +201,7 @@ def test_an_estimator_forecasts_each_series_that_it_was_given(tmp_path: Path) ->
     told = Forecaster(horizon=3, season=4).fit([short, *series]).predict()
     assert len(told) == 4
     np.testing.assert_allclose(told[0], [value("new", step) for step in range(60, 63)], rtol=0.1)
-    with pytest.raises(
-        ValueError, match="series 1 has 2 steps, of which no forecast can be made: give 5"
-    ):
+    with pytest.raises(ValueError, match="series 1 has 2 steps, too few for a forecast; give 5"):
         Forecaster(horizon=3, season=4).fit([series[0], short[:2]])
 
 

@@ -1,5 +1,4 @@
-"""The verbs as estimators of scikit-learn: they work in its pipelines, searches and
-cross-validation.
+"""Estimators for scikit-learn: they work in its pipelines, searches and cross-validation.
 
 >>> from ensue.sklearn import SequenceClassifier
 >>> model = SequenceClassifier("summary-features").fit([[0, 1, 0, 1], [1, 1, 1, 2, 1]] * 4,

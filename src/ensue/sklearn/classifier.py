@@ -1,4 +1,4 @@
-"""The verb `classify` as an estimator."""
+"""SequenceClassifier: the task `classify` as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from ensue.data.readers.in_memory import InMemoryReader
 from ensue.data.split import draw_parts
 from ensue.evaluation.predictions import Predictions
 from ensue.settings import to_plain
-from ensue.sklearn.estimator import RunEstimator, Saved, as_scikit_learn_says, keep_run
-from ensue.sklearn.parameters import ENOUGH, refuse_files, seed_of, with_usual_budget
-from ensue.sklearn.sequences import VALUE, Form, contents_of, form_of
+from ensue.sklearn.estimator import RunEstimator, RunMixin, train_run, user_errors_as_value_errors
+from ensue.sklearn.parameters import MIN_SAMPLES, get_seed, refuse_files, with_default_budget
+from ensue.sklearn.sequences import VALUE, Form, detect_form, to_contents
 from ensue.tasks import Choices
 from ensue.tasks.classify import CLASSIFY
 from ensue.tasks.classify.pretrained import pretrained_codec
@@ -40,22 +40,24 @@ READERS: dict[Form, str] = {
     "tokens": "table",
     "texts": "table",
 }
-"""What reads files that hold the same; the task proposes by it, and a run that is saved reads
-such files."""
+"""Format of files with the same content as X: defaults depend on it, and a saved run reads it."""
 
 
 @dataclass(eq=False, repr=False)
-class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
-    """Learn the class of a sequence: of numbers (samples, steps) or (samples, steps, channels), a
-    list of sequences of unequal length, texts, or lists of tokens; NaN is a number that is missing.
+class SequenceClassifier(RunMixin, ClassifierMixin, BaseEstimator):
+    """Classifier of sequences of numbers, texts, or lists of tokens.
 
-    `model`, `size` and `codec` are named as after `ensue train classify`, which chooses them where
-    they are None. Without `minutes` or `epochs` there are at least 10 passes over the data, and 200
-    updates. `settings` are strings as after `--set`. The same `random_state` gives the same
-    classifier, unless it has `minutes`.
+    X is an array (samples, steps) or (samples, steps, channels), a list of sequences of unequal
+    length, a list of texts, or a list of lists of tokens. NaN is a missing number.
 
-    From 100 samples on a tenth of them chooses when to stop, and from 1,000 on another tenth
-    calibrates probabilities; `data.validation` and `data.calibration` set these shares.
+    `model`, `size` and `codec` have the names of `ensue train classify`, which chooses those that
+    are None. Without `minutes` or `epochs` training takes at least 10 epochs and 200 updates.
+    `settings` are assignments as after `--set`. The same `random_state` gives the same classifier,
+    except with `minutes`.
+
+    With 100 samples or more, a tenth of them is the validation part, for early stopping. With 1,000
+    or more, another tenth is the calibration part, for probabilities. `data.validation` and
+    `data.calibration` set these shares.
     """
 
     model: str | None = None
@@ -68,12 +70,12 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
     random_state: Any = 0
 
     def fit(self, X: Any, y: Any) -> SequenceClassifier:
-        """Learn from samples and their classes. Raises ValueError for what cannot be learned from.
+        """Fit on samples and their classes. Raises ValueError for invalid X or y.
 
-        Sets `classes_`, `form_` (what X was), and `n_features_in_`: the steps of a table, else the
-        channels.
+        Sets `classes_`, `form_` (the kind of X), and `n_features_in_`: the steps of a table, else
+        the channels.
         """
-        form = form_of(X)
+        form = detect_form(X)
         for name in vars(self).keys() & {"n_features_in_", "feature_names_in_"}:
             delattr(self, name)
         if form == "table":
@@ -87,45 +89,45 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"y has one class, {self.classes_.tolist()[0]!r}; give samples of two or more"
             )
-        contents = contents_of(X, form)
+        contents = to_contents(X, form)
         if form == "sequences":
             self.n_features_in_ = np.shape(cast("Any", contents[0])[VALUE])[1]
         self.form_: Form = form
-        self.run_ = self._learned(contents, places)
+        self.run_ = self._fit_run(contents, places)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Give the likeliest class of each sample, (samples,)."""
-        best = self._answers(X).best
+        """Predict the most likely class of each sample, (samples,)."""
+        best = self._predictions(X).best
         return self.classes_[best]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the probability of each class, (samples, classes), in the order of `classes_`."""
-        return self._answers(X).probabilities
+        """Predict class probabilities, (samples, classes), in the order of `classes_`."""
+        return self._predictions(X).probabilities
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the logarithm of the probability of each class, (samples, classes)."""
-        return self._answers(X).scores
+        """Predict log probabilities, (samples, classes), in the order of `classes_`."""
+        return self._predictions(X).scores
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = tags.input_tags.allow_nan = True
-        # To scikit-learn a table of anything may be fitted where this is true; here strings are
+        # True would mean to scikit-learn that tables of strings are valid; here strings are
         # samples, or tokens.
         tags.input_tags.string = False
         return tags
 
-    def _answers(self, X: Any) -> Predictions:
+    def _predictions(self, X: Any) -> Predictions:
         check_is_fitted(self)
         if self.form_ == "table":
             X = validate_data(self, X, ensure_all_finite="allow-nan", reset=False)
-        with as_scikit_learn_says():
-            return self.run_.opened.predictions(contents_of(X, self.form_))
+        with user_errors_as_value_errors():
+            return self.run_.opened.predictions(to_contents(X, self.form_))
 
-    def _learned(self, contents: Sequence[Content], places: NDArray[np.integer]) -> RunEstimator:
-        with as_scikit_learn_says():
+    def _fit_run(self, contents: Sequence[Content], places: NDArray[np.integer]) -> RunEstimator:
+        with user_errors_as_value_errors():
             settings = self._settings(len(contents))
-            parts = _parts(contents, places, _names(self.classes_), settings)
+            parts = _split_and_encode(contents, places, _name_classes(self.classes_), settings)
         examples = {name: len(one.examples) for name, one in parts.parts.items()}
         data = {
             "format": settings.data.reader.name,
@@ -134,54 +136,57 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
             "examples": examples,
         }
         about = {"task": "classify", "sources": [], "settings": to_plain(settings), "data": data}
-        return keep_run(about, lambda run, watch: fit_classifier(run, settings, parts, watch))
+        return train_run(
+            about, lambda run, on_event: fit_classifier(run, settings, parts, on_event)
+        )
 
     def _settings(self, count: int) -> ClassifySettings:
-        """Fill in all settings as the task does it, for so many samples."""
-        said = {
+        """Fill in all settings for `count` samples, as the task does."""
+        given = {
             name: getattr(self, name) for name in ("model", "size", "codec", "minutes", "epochs")
         }
-        said["codec"] = self.codec or ("measurements" if self.form_ == "tokens" else None)
+        given["codec"] = self.codec or ("measurements" if self.form_ == "tokens" else None)
         assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
         proposal = CLASSIFY.propose(
-            Choices(**said, seed=seed_of(self.random_state), assignments=assignments)
+            Choices(**given, seed=get_seed(self.random_state), assignments=assignments)
         )
         settings: Any = proposal.settings
         refuse_files(settings.data)
-        training = with_usual_budget(settings.training, self.minutes, count)
+        training = with_default_budget(settings.training, self.minutes, count)
         return settings.model_copy(update={"training": training})
 
 
-def _names(classes: NDArray[Any]) -> tuple[str, ...]:
-    """Give classes the names that they have in files; their places, where two have the same."""
+def _name_classes(classes: NDArray[Any]) -> tuple[str, ...]:
+    """Name classes as in files; number them where two have the same name, such as 1 and "1"."""
     names = tuple(label_names(one, "", "multiclass")[0] for one in classes.tolist())
     return names if len(set(names)) == len(names) else tuple(map(str, range(len(names))))
 
 
-def _parts(
+def _split_and_encode(
     contents: Sequence[Content],
     places: NDArray[np.integer],
     names: tuple[str, ...],
     settings: ClassifySettings,
 ) -> LabelledParts:
-    """Hold out what is chosen and calibrated on, where there is enough, and encode."""
+    """Split off validation and calibration parts, if there are enough samples, and encode all."""
     shares = {
         name: getattr(settings.data, name)
-        for name, least in ENOUGH.items()
-        if len(contents) >= least
+        for name, min_samples in MIN_SAMPLES.items()
+        if len(contents) >= min_samples
     }
-    drawn = draw_parts(shares, settings.seed, places)
-    train = [contents[row] for row in drawn["train"]]
+    rows_by_part = draw_parts(shares, settings.seed, places)
+    train = [contents[row] for row in rows_by_part["train"]]
     fit = CONTENTS[cast("Any", settings.codec).name].fit
     codec = (
         pretrained_codec(settings.pretrained) if settings.pretrained else fit(train, settings.codec)
     )
     labels, encoded = LabelCodec("multiclass", names), {}
-    for name, rows in drawn.items():
-        listed = InMemoryReader(
+    for name, rows in rows_by_part.items():
+        reader = InMemoryReader(
             [contents[row] for row in rows], [names[places[row]] for row in rows]
         )
         encoded[name] = encode(
-            listed.examples(), codec, labels, settings.data.max_length, ("examples",)
+            reader.examples(), codec, labels, settings.data.max_length, ("examples",)
         )
+    # Without a validation part the network is validated on the training part.
     return LabelledParts({"validation": encoded["train"], **encoded}, codec, labels, ("examples",))

@@ -1,4 +1,4 @@
-"""A run that an estimator carries: its folder as bytes, and what opens from it."""
+"""The run inside an estimator: its files as bytes, and the model that they hold."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from ensue.training.notes import NOTES, with_notes
 
 
 class RunEstimator:
-    """The files of a run, and what opens from them, which the estimator asks; copies and pickles
-    are of the files."""
+    """The files of a run, and the model opened from them; a pickle holds the files alone."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = dict(files)
@@ -29,7 +28,7 @@ class RunEstimator:
             self.opened: Any = api.open(Path(folder) / "run")
 
     def save(self, folder: Path) -> None:
-        """Write the folder of the run, which is new. Raises FileExistsError."""
+        """Write the run to a new folder. Raises FileExistsError."""
         folder.mkdir(parents=True)
         for name, content in self.files.items():
             (folder / name).write_bytes(content)
@@ -41,40 +40,39 @@ class RunEstimator:
         self.__init__(files)
 
 
-class Saved:
-    """What an estimator can do with its run."""
+class RunMixin:
+    """Mixin for estimators: notes and saving of their run."""
 
     run_: RunEstimator
 
     @property
     def notes_(self) -> list[str]:
-        """What was noted while it learned, as `ensue train` shows it."""
+        """Notes of the training, as `ensue train` shows them."""
         check_is_fitted(self)
         return list(self.run_.opened.run.about.get(NOTES, []))
 
     def save(self, folder: str | Path) -> None:
-        """Write what was learned as the folder of a run, which `ensue.open` and the command line
-        use."""
+        """Save the fitted model as a run, for `ensue.open` and the command line."""
         check_is_fitted(self)
         self.run_.save(Path(folder))
 
 
-def keep_run(about: Mapping[str, Any], learn: Callable[[Run, Callback], object]) -> RunEstimator:
-    """Begin a run in a folder that does not last, learn in it, and keep it with the notes that are
-    told to the watch.
+def train_run(about: Mapping[str, Any], train: Callable[[Run, Callback], object]) -> RunEstimator:
+    """Train a run in a temporary folder, and read its files into memory.
 
-    torch's random numbers are left alone.
+    The state of torch's random numbers is left as it was.
     """
     with (
         TemporaryDirectory(prefix="ensue-") as folder,
-        as_scikit_learn_says(),
+        user_errors_as_value_errors(),
         _own_random_numbers(),
     ):
         with Run.create(Path(folder) / "run", about) as run:
             try:
-                learn(run, with_notes(run, lambda _: None))
+                train(run, with_notes(run, lambda _: None))
             except Interrupted:
-                raise KeyboardInterrupt from None  # there is nothing to go on from
+                # The folder is temporary, so there is no checkpoint to resume from.
+                raise KeyboardInterrupt from None
         files = (
             path for path in run.path.iterdir() if path.is_file() and not path.name.startswith(".")
         )
@@ -82,8 +80,8 @@ def keep_run(about: Mapping[str, Any], learn: Callable[[Run, Callback], object])
 
 
 @contextmanager
-def as_scikit_learn_says() -> Generator[None, None, None]:
-    """Turn what a person can mend into a ValueError, which is what scikit-learn expects."""
+def user_errors_as_value_errors() -> Generator[None, None, None]:
+    """Raise a ValueError, which scikit-learn expects, in place of each UserError."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The verb `forecast` as an estimator."""
+"""Forecaster: the task `forecast` as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ensue.data.tables.series import build_panel
 from ensue.data.tables.sources import Source, read_frame
 from ensue.evaluation.forecasting.conformal import LEVELS
 from ensue.settings import to_plain
-from ensue.sklearn.estimator import Saved, as_scikit_learn_says, keep_run
-from ensue.sklearn.parameters import seed_of, with_usual_budget
+from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_errors
+from ensue.sklearn.parameters import get_seed, with_default_budget
 from ensue.tasks import Choices
 from ensue.tasks.forecast import FORECAST
 from ensue.tasks.forecast.data import lay_out_panel
@@ -33,18 +33,18 @@ from ensue.training.folder.run import Run
 
 
 @dataclass(eq=False, repr=False)
-class Forecaster(Saved, RegressorMixin, BaseEstimator):
-    """Learn how series go on.
+class Forecaster(RunMixin, RegressorMixin, BaseEstimator):
+    """Forecaster of numeric series.
 
-    `fit(series)` takes numbers (steps,), several of them a step (steps, channels), a list of such
-    series, or a data frame as `ensue train forecast` reads it. `fit(X, y)` takes columns X whose
-    future is known, (steps, columns), perhaps none, and one series y; then `predict(X)` forecasts
-    the steps that follow those of training, so that cross-validation by TimeSeriesSplit works: X of
-    the part that is scored goes on where training ended.
+    `fit(series)` takes an array (steps,) or (steps, channels), a list of such arrays, or a data
+    frame as `ensue train forecast` reads it. `fit(X, y)` takes one series y and known covariates X,
+    (steps, columns), perhaps without columns. Then `predict(X)` forecasts the steps that follow the
+    training data. This suits cross-validation with TimeSeriesSplit, where the X to score continues
+    the X of training.
 
-    `model` and `size` are named as after `ensue train forecast`. Models that are fitted learn anew
-    from everything once intervals are set; networks leave the steps out that these are set on,
-    unless `settings` has "refit=1".
+    `model` and `size` have the names of `ensue train forecast`. Models in closed form are refitted
+    on all steps after the intervals are calibrated. Networks leave out the calibration part, unless
+    `settings` has "refit=1".
     """
 
     model: str | None = None
@@ -57,75 +57,72 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
     random_state: Any = 0
 
     def fit(self, X: Any, y: Any = None) -> Forecaster:
-        """Learn from series. Raises ValueError for what cannot be learned from.
+        """Fit on series. Raises ValueError for invalid X or y.
 
-        Sets `form_`: what X was, "one" series, "several", or the library of a "frame"; `horizon_`;
-        and `notes_`. What a person should know of how a data frame was read is a warning too.
+        Sets `horizon_`, `notes_`, and `form_`: "one", "several", or the library of a data frame.
+        Notes on how a data frame was read are also warnings.
         """
-        with as_scikit_learn_says():
+        with user_errors_as_value_errors():
             findings: list[Finding] = []
-            sources, columns, self.form_ = _sources(X, y, Listener(findings.append))
+            sources, columns, self.form_ = _make_sources(X, y, Listener(findings.append))
             settings = self._settings(columns, sources[0].steps)
             panel = build_panel(sources, settings.data, Listener(findings.append))
         about = {"task": "forecast", "sources": [], "settings": to_plain(settings)}
 
-        def learn(run: Run, watch: Callback) -> None:
+        def train(run: Run, on_event: Callback) -> None:
             prepared = lay_out_panel(run, settings, panel, {})
             for finding in findings:
-                watch(Note(str(finding)))
-            watch(Note(describe(prepared.panel, prepared.layout, prepared.short)))
-            train_forecaster(run, settings, [], watch)
+                on_event(Note(str(finding)))
+            on_event(Note(describe(prepared.panel, prepared.layout, prepared.short)))
+            train_forecaster(run, settings, [], on_event)
 
-        self.run_ = keep_run(about, learn)
+        self.run_ = train_run(about, train)
         for finding in findings:
-            warnings.warn(
-                str(replace(finding, hint=None)), stacklevel=2
-            )  # what mends it is said in flags
+            # Hints name flags of the command line, which an estimator has not.
+            warnings.warn(str(replace(finding, hint=None)), stacklevel=2)
         prepared = self.run_.opened.prepared
         self.horizon_ = prepared.layout.horizon
-        least = prepared.layout.min_context
+        min_context = prepared.layout.min_context
         if self.form_ == "several" and (
-            short := [one for one in prepared.short.series if len(one) < least]
+            short := [one for one in prepared.short.series if len(one) < min_context]
         ):
-            what = (
-                f"series {short[0].name} has {len(short[0])} steps, of which no forecast can "
-                f"be made: give {least}"
-            )
-            raise ValueError(what)
+            what = f"series {short[0].name} has {len(short[0])} steps, too few for a forecast"
+            raise ValueError(f"{what}; give {min_context} or more")
         return self
 
     def predict(self, X: Any = None) -> Any:
-        """Give the mean of the next steps, (steps,) or (steps, channels), a list of such, or a data
-        frame.
+        """Predict the mean of the next steps, of the form that `fit` was given.
 
-        X is how many, the known columns of so many steps, or None for the horizon.
+        X is the number of steps, the known covariates of these steps, or None for the horizon. A
+        data frame also has the intervals.
         """
-        told = self._told(X)
-        return told if not isinstance(told, list) else self._shaped(told, "mean")
+        forecasts = self._forecast(X)
+        return forecasts if not isinstance(forecasts, list) else self._reshape(forecasts, "mean")
 
     def predict_interval(self, X: Any = None, per_cent: int = 95) -> tuple[Any, Any]:
-        """Give the ends of the intervals that hold 80 or 95 per cent of what comes, each shaped
-        as by `predict`."""
+        """Predict both ends of intervals with 80 or 95 % coverage, each shaped as by `predict`."""
         if per_cent not in LEVELS:
+            levels = " and ".join(map(str, LEVELS))
+            raise ValueError(f"per_cent is {per_cent}, and has to be one of {levels}")
+        forecasts = self._forecast(X)
+        if not isinstance(forecasts, list):
             raise ValueError(
-                f"there are intervals of {' and '.join(map(str, LEVELS))} per cent, not "
-                f"of {per_cent}"
+                "there are no separate intervals of a data frame; use those of predict"
             )
-        told = self._told(X)
-        if not isinstance(told, list):
-            raise ValueError("a data frame from predict has the intervals")
-        return self._shaped(told, f"lo_{per_cent}"), self._shaped(told, f"hi_{per_cent}")
+        return self._reshape(forecasts, f"lo_{per_cent}"), self._reshape(
+            forecasts, f"hi_{per_cent}"
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # The rows of X follow one another, which scikit-learn's checks do not.
+        # The rows of X are consecutive steps; those of scikit-learn's checks are not.
         tags.input_tags.two_d_array = False
         tags.target_tags.required = False
         return tags
 
     def _settings(self, columns: Sequence[str], steps: int) -> ForecastSettings:
-        said = {name: getattr(self, name) for name in ("model", "size", "epochs")}
-        # What is told of the test is not asked for here: it is as short as it can be.
+        given = {name: getattr(self, name) for name in ("model", "size", "epochs")}
+        # An estimator has no report, so the test is as short as possible, with few baselines.
         own = {
             "backtest.horizon": self.horizon,
             "backtest.test": self.horizon,
@@ -139,39 +136,40 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
             *self.settings,
         ]
         choices = Choices(
-            [Path("series")], **said, seed=seed_of(self.random_state), assignments=assignments
+            [Path("series")], **given, seed=get_seed(self.random_state), assignments=assignments
         )
         settings: Any = FORECAST.propose(choices).settings
-        training = with_usual_budget(settings.training, None, max(steps, 100))
+        training = with_default_budget(settings.training, None, max(steps, 100))
         return settings.model_copy(update={"training": training})
 
-    def _told(self, X: Any) -> Any:
+    def _forecast(self, X: Any) -> Any:
         check_is_fitted(self)
         model = self.run_.opened
-        with as_scikit_learn_says():
+        with user_errors_as_value_errors():
             if X is None or isinstance(X, int | np.integer):
-                told = model.forecast(None, self.horizon_ if X is None else int(X))
+                forecasts = model.forecast(None, self.horizon_ if X is None else int(X))
             else:
                 known = check_array(X, ensure_min_features=0)
-                told = model.forecast(_with_future(model.prepared.panel, known), len(known))
-        return told if self.form_ in ("one", "several") else as_frame(told, self.form_)
+                forecasts = model.forecast(_append_known(model.prepared.panel, known), len(known))
+        return forecasts if self.form_ in ("one", "several") else as_frame(forecasts, self.form_)
 
-    def _shaped(self, told: Sequence[SeriesForecast], figure: str) -> Any:
-        # Ids are numbers, in order of the series that were given.
-        names = sorted({one.series for one in told}, key=int)
-        each = [
-            np.stack([one.forecast[figure] for one in told if one.series == name], 1)
+    def _reshape(self, forecasts: Sequence[SeriesForecast], column: str) -> Any:
+        """Shape one column of forecasts as the series that `fit` was given."""
+        # Ids are numbers, in the order of the series of `fit`.
+        names = sorted({one.series for one in forecasts}, key=int)
+        arrays = [
+            np.stack([one.forecast[column] for one in forecasts if one.series == name], 1)
             for name in names
         ]
-        each = [one[:, 0] if one.shape[1] == 1 else one for one in each]
-        return each if self.form_ == "several" else each[0]
+        arrays = [one[:, 0] if one.shape[1] == 1 else one for one in arrays]
+        return arrays if self.form_ == "several" else arrays[0]
 
 
-def _sources(X: Any, y: Any, listener: Listener) -> tuple[list[Source], list[str], Any]:
-    """Give the rows of series, what columns they have, and what form X has."""
+def _make_sources(X: Any, y: Any, listener: Listener) -> tuple[list[Source], list[str], Any]:
+    """Convert X and y to rows, assignments that name their columns, and the form of X."""
     if y is not None:
         known = check_array(X, ensure_min_features=0)
-        rows, columns = _rows([y], known)
+        rows, columns = _make_rows([y], known)
         return rows, columns, "one"
     if hasattr(X, "columns") or hasattr(X, "column_names"):
         import narwhals
@@ -182,36 +180,35 @@ def _sources(X: Any, y: Any, listener: Listener) -> tuple[list[Source], list[str
             str(narwhals.from_native(X, eager_only=True).implementation),
         )
     several = isinstance(X, list | tuple) and bool(X) and np.ndim(X[0]) > 0
-    rows, columns = _rows(X if several else [X], None)
+    rows, columns = _make_rows(X if several else [X], None)
     return rows, columns, "several" if several else "one"
 
 
-def _rows(series: Iterable[Any], known: Any) -> tuple[list[Source], list[str]]:
-    """Give the rows of series of as many channels each, and what their columns are, as after
-    `--set`."""
+def _make_rows(series: Iterable[Any], known: Any) -> tuple[list[Source], list[str]]:
+    """Make the rows of series, and the assignments (as after `--set`) that name their columns."""
     rows: list[tuple[str, dict[str, Any]]] = []
     targets: list[str] = []
-    beside = np.zeros((0, 0)) if known is None else known
-    names = [f"x{place}" for place in range(beside.shape[1])]
+    covariates = np.zeros((0, 0)) if known is None else known
+    names = [f"x{place}" for place in range(covariates.shape[1])]
     for number, one in enumerate(series):
         values = np.asarray(one, np.float64)
         values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2:
             raise ValueError(
-                f"series {number} has the shape {np.shape(one)}, which is no (steps,) or "
+                f"series {number} has the shape {np.shape(one)}, and has to be (steps,) or "
                 f"(steps, channels)"
             )
         if known is not None and len(known) != len(values):
             raise ValueError(f"X has {len(known)} rows for the {len(values)} steps of y")
         if number and len(targets) != values.shape[1]:
             raise ValueError(
-                f"series {number} has {values.shape[1]} numbers a step, and those before "
-                f"{len(targets)}"
+                f"series {number} has {values.shape[1]} channels, and has to have {len(targets)} "
+                f"as the others"
             )
         targets = [f"y{place}" for place in range(values.shape[1])]
         for step, value in enumerate(values.tolist()):
             row = {"unique_id": str(number), "ds": step, **dict(zip(targets, value, strict=True))}
-            row |= dict(zip(names, beside[step].tolist(), strict=True)) if names else {}
+            row |= dict(zip(names, covariates[step].tolist(), strict=True)) if names else {}
             rows.append((f"series {number}, step {step}", row))
     columns = {"target": targets, "known_covariates": names, "id": "unique_id", "time": "ds"}
     return [Source("series", rows)], [
@@ -219,11 +216,11 @@ def _rows(series: Iterable[Any], known: Any) -> tuple[list[Source], list[str]]:
     ]
 
 
-def _with_future(panel: Panel, known: Any) -> Panel:
-    """Put known columns after the end of the one series."""
+def _append_known(panel: Panel, known: Any) -> Panel:
+    """Append the known covariates of future steps to the only series."""
     if known.shape[1] != len(panel.known):
         raise ValueError(
-            f"X has {known.shape[1]} columns where it had {len(panel.known)} in training"
+            f"X has {known.shape[1]} columns, and has to have {len(panel.known)} as in training"
         )
     one = panel.series[0]
     return panel.with_series([replace(one, known=np.concatenate([one.known[: len(one)], known]))])

@@ -1,4 +1,4 @@
-"""What estimators choose where a person leaves it open."""
+"""Defaults of the estimators, and checks of their parameters."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ from sklearn.utils import check_random_state
 
 from ensue.training.settings import TrainingSettings
 
-EPOCHS, UPDATES = 10, 200
-"""Where neither minutes nor epochs are given: at least so many of each."""
+MIN_EPOCHS, MIN_UPDATES = 10, 200
+"""Default budget of a training, which reaches both."""
 
-ENOUGH = {"validation": 100, "calibration": 1000}
-"""Samples from which on a share is held out to choose on, and another to calibrate on."""
+MIN_SAMPLES = {"validation": 100, "calibration": 1000}
+"""Samples from which on a part is held out."""
 
 
-def seed_of(random_state: Any) -> int:
-    """Give a seed that is a whole number as it is, and draw one of anything else that scikit-learn
-    takes.
+def get_seed(random_state: Any) -> int:
+    """Get the seed: `random_state` if it is an integer, else a number drawn from it.
 
-    >>> seed_of(7)
+    >>> get_seed(7)
     7
     """
-    whole = isinstance(random_state, int | np.integer)
-    return int(random_state if whole else check_random_state(random_state).randint(2**31 - 1))
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def refuse_files(data: Any) -> None:
-    """Raises ValueError where settings of `data` name files: an estimator learns from what `fit`
-    is given."""
+    """Raise ValueError if settings of `data` name files: an estimator trains on X and y alone."""
     if named := next(
         (name for name in ("valid_file", "test_file") if getattr(data, name, "")), None
     ):
         raise ValueError(
-            f"an estimator reads no files; leave out data.{named}, or train with `ensue train`"
+            f"data.{named}: an estimator reads no files; leave it out, or use `ensue train`"
         )
 
 
-def with_usual_budget(
+def with_default_budget(
     training: TrainingSettings, minutes: float | None, count: int
 ) -> TrainingSettings:
-    """Fill in how long is learned from `count` samples, in epochs, unless something was said.
+    """Fill in the epochs for `count` samples, unless a budget was given.
 
-    >>> with_usual_budget(TrainingSettings(), None, 16).epochs
+    >>> with_default_budget(TrainingSettings(), None, 16).epochs
     200
     """
     changes: dict[str, Any] = {}
-    said = (minutes, training.epochs, training.steps) != (None, None, None)
-    if not said and training.minutes == TrainingSettings().minutes:
-        changes["epochs"] = max(EPOCHS, ceil(UPDATES / ceil(count / training.batching.batch_size)))
-    if count < ENOUGH["validation"] and training.evaluate_every is None:
-        changes["evaluate_every"] = 1 << 40  # at the end alone: there is nothing to choose on
+    given = (minutes, training.epochs, training.steps) != (None, None, None)
+    if not given and training.minutes == TrainingSettings().minutes:
+        updates_per_epoch = ceil(count / training.batching.batch_size)
+        changes["epochs"] = max(MIN_EPOCHS, ceil(MIN_UPDATES / updates_per_epoch))
+    if count < MIN_SAMPLES["validation"] and training.evaluate_every is None:
+        # Without a validation part there is nothing to select on: evaluate at the end alone.
+        changes["evaluate_every"] = 1 << 40
     return training.model_copy(update=changes)

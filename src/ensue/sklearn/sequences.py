@@ -1,5 +1,4 @@
-"""What X may be: numbers in two or three dimensions, sequences of unequal length, texts, lists
-of tokens."""
+"""Forms of X: arrays in two or three dimensions, sequences of unequal length, texts, tokens."""
 
 from __future__ import annotations
 
@@ -14,19 +13,23 @@ from ensue.data.readers.series_file import VALUE
 from ensue.data.tables.numbers import LARGEST
 
 Form: TypeAlias = Literal["table", "sequences", "texts", "tokens"]
-"""Numbers (samples, steps), which scikit-learn checks itself; numbers (samples, steps, channels),
-or a list of them, (steps,) or (steps, channels), each as long as it is; strings; lists of strings.
+"""Form of X.
+
+- table: numbers (samples, steps), which scikit-learn checks itself.
+- sequences: numbers (samples, steps, channels), or a list of arrays (steps,) or (steps, channels).
+- texts: a list of strings.
+- tokens: a list of lists of strings.
 """
 
 TOKEN = "token"
-"""The field of the steps of lists of strings."""
+"""Name of the field that holds the tokens."""
 
 
-def form_of(X: Any) -> Form:
-    """Tell what X is; what is none of these is a table that scikit-learn refuses.
+def detect_form(X: Any) -> Form:
+    """Detect the form of X; anything else is a table, which scikit-learn then refuses.
 
-    >>> (form_of([[1, 2], [3, 4]]), form_of([[1, 2], [3]]), form_of(["a text"]),
-    ...  form_of([["a", "list"]]))
+    >>> (detect_form([[1, 2], [3, 4]]), detect_form([[1, 2], [3]]), detect_form(["a text"]),
+    ...  detect_form([["a", "list"]]))
     ('table', 'sequences', 'texts', 'tokens')
     """
     refuse_one_text(X)
@@ -49,66 +52,65 @@ def form_of(X: Any) -> Form:
 
 
 def refuse_one_text(X: Any) -> None:
-    """Let lists pass. Raises ValueError for one text, which is a sample, and not as many as it
-    has letters."""
+    """Raise ValueError if X is a single text, a path or a data frame, and not a list of samples."""
     if isinstance(X, str | bytes):
         raise ValueError(
-            f"X is one text, {X!r:.40}, and has to be a list of samples: give [X], or "
+            f"X is one text, {X!r:.40}, and has to be a list of samples; give [X], or "
             f"[X.split()] for tokens"
         )
     if isinstance(X, PathLike):
-        raise ValueError("X is a path; an estimator takes samples, and `ensue train` takes files")
+        raise ValueError(
+            "X is a path, and has to be a list of samples; use `ensue train` for files"
+        )
     if hasattr(X, "columns"):
         first = zip(X.columns, np.asarray(X[:1]).ravel(), strict=False)
         if texts := [name for name, cell in first if isinstance(cell, str)]:
             raise ValueError(
-                f"X is a data frame, of which one column holds the samples: give X[{texts[0]!r}]"
+                f"X is a data frame, and has to be one column of samples; give X[{texts[0]!r}]"
             )
 
 
-def contents_of(X: Any, form: Form) -> list[Content]:
-    """Give the samples as contents of examples. Raises ValueError that names the first that is
-    none.
+def to_contents(X: Any, form: Form) -> list[Content]:
+    """Convert samples to contents of examples. Raises ValueError for the first invalid sample.
 
-    >>> contents_of([[1, 2], [3]], "sequences")[1]["value"].tolist()
+    >>> to_contents([[1, 2], [3]], "sequences")[1]["value"].tolist()
     [[3.0]]
     """
     refuse_one_text(X)
-    read = {"texts": _text, "tokens": _tokens}.get(form, _numbers)
-    return [read(row, place) for place, row in enumerate(X)]
+    convert = {"texts": _to_text, "tokens": _to_token_steps}.get(form, _to_numbers)
+    return [convert(row, place) for place, row in enumerate(X)]
 
 
-def _text(row: Any, place: int) -> Content:
+def _to_text(row: Any, place: int) -> Content:
     if not isinstance(row, str) or not row.strip():
         raise ValueError(f"X[{place}] is {'an empty text' if isinstance(row, str) else 'no text'}")
     return row
 
 
-def tokens_of(row: Iterable[Any], place: int) -> list[str]:
-    """Give the tokens of a sample. Raises ValueError if there are none."""
+def to_tokens(row: Iterable[Any], place: int) -> list[str]:
+    """Convert a sample to tokens. Raises ValueError if there are none."""
     listed = hasattr(row, "__iter__") and not isinstance(row, str)
     tokens = [str(token) for token in row] if listed else []
     if not tokens:
         raise ValueError(
-            f"X[{place}] is {'empty' if listed else f'{row!r:.40}'}, and not a list of tokens"
+            f"X[{place}] is {'empty' if listed else f'{row!r:.40}'}, and has to be a list of tokens"
         )
     return tokens
 
 
-def _tokens(row: Iterable[Any], place: int) -> Content:
-    return {TOKEN: tokens_of(row, place)}
+def _to_token_steps(row: Iterable[Any], place: int) -> Content:
+    return {TOKEN: to_tokens(row, place)}
 
 
-def _numbers(row: Any, place: int) -> Content:
+def _to_numbers(row: Any, place: int) -> Content:
     steps = np.asarray(row, np.float64)
     steps = steps[:, None] if steps.ndim == 1 else steps
     if steps.ndim != 2 or not steps.size:
         raise ValueError(
-            f"X[{place}] has the shape {np.shape(row)}, which is neither (steps,) nor "
-            f"(steps, channels)"
+            f"X[{place}] has the shape {np.shape(row)}, and has to be (steps,) or (steps, channels)"
         )
     if np.isinf(steps).any():
-        raise ValueError(f"X[{place}] contains infinity; NaN stands for what is missing")
+        raise ValueError(f"X[{place}] contains infinity; use NaN for a missing number")
     if (np.abs(steps) > LARGEST).any():
         raise ValueError(
             f"X[{place}] contains a number above {LARGEST:g}, whose square is infinite; scale X"

@@ -1,4 +1,4 @@
-"""The verb `tag` as an estimator."""
+"""SequenceTagger: the task `tag` as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ensue.data.labelled import Example
 from ensue.data.split import draw_parts
 from ensue.data.tagged import TaggedParts, encode_tagged
 from ensue.settings import to_plain
-from ensue.sklearn.estimator import Saved, as_scikit_learn_says, keep_run
-from ensue.sklearn.parameters import ENOUGH, refuse_files, seed_of, with_usual_budget
-from ensue.sklearn.sequences import refuse_one_text, tokens_of
+from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_errors
+from ensue.sklearn.parameters import MIN_SAMPLES, get_seed, refuse_files, with_default_budget
+from ensue.sklearn.sequences import refuse_one_text, to_tokens
 from ensue.tasks import Choices
 from ensue.tasks.tag import TAG
 from ensue.tasks.tag.settings import TagSettings
@@ -25,11 +25,11 @@ from ensue.tasks.tag.training import fit_tagger
 
 
 @dataclass(eq=False, repr=False)
-class SequenceTagger(Saved, BaseEstimator):
-    """Learn the tag of each token: X is a list of lists of strings, and y one of as many tags each.
+class SequenceTagger(RunMixin, BaseEstimator):
+    """Tagger of tokens: X is a list of lists of strings, and y a list of as many tags each.
 
-    `model` and `size` are named as after `ensue train tag`; the rest is as in SequenceClassifier,
-    without calibration.
+    `model` and `size` have the names of `ensue train tag`. The other parameters are those of
+    SequenceClassifier; there is no calibration.
     """
 
     model: str | None = None
@@ -41,40 +41,43 @@ class SequenceTagger(Saved, BaseEstimator):
     random_state: Any = 0
 
     def fit(self, X: Any, y: Any) -> SequenceTagger:
-        """Learn from sentences and their tags. Raises ValueError for what cannot be learned
-        from; sets `classes_`."""
-        sentences, tags = _sentences(X, y), _tags(y)
+        """Fit on sentences and their tags. Raises ValueError for invalid X or y.
+
+        Sets `classes_`.
+        """
+        sentences, tags = _to_examples(X, y), _index_tags(y)
         self.classes_ = np.array(sorted(tags.values()))
         if len(self.classes_) < 2:
             raise ValueError(
                 f"y has one tag, {self.classes_.tolist()[0]!r}; give sentences with two or more"
             )
-        with as_scikit_learn_says():
+        with user_errors_as_value_errors():
             settings = self._settings(len(sentences))
-            parts = _parts(sentences, settings, sorted(tags))
+            parts = _split_and_encode(sentences, settings, sorted(tags))
         examples = {name: {"sentences": len(one)} for name, one in parts.parts.items()}
         data = {"format": "lists", "files": {}, "examples": examples}
         about = {"task": "tag", "sources": [], "settings": to_plain(settings), "data": data}
-        self.run_ = keep_run(about, lambda run, watch: fit_tagger(run, settings, parts, watch))
+        self.run_ = train_run(
+            about, lambda run, on_event: fit_tagger(run, settings, parts, on_event)
+        )
         return self
 
     def predict(self, X: Any) -> list[list[Any]]:
-        """Give the likeliest tags of each sentence together, strings or whole numbers as they
-        were in y."""
+        """Predict the most likely tag sequence of each sentence, of the same type as in y."""
         check_is_fitted(self)
         refuse_one_text(X)
-        named = {str(tag): tag for tag in self.classes_.tolist()}
-        with as_scikit_learn_says():
-            found = self.run_.opened.tag(
-                [tokens_of(tokens, place) for place, tokens in enumerate(X)]
+        tags = {str(tag): tag for tag in self.classes_.tolist()}
+        with user_errors_as_value_errors():
+            predicted = self.run_.opened.tag(
+                [to_tokens(tokens, place) for place, tokens in enumerate(X)]
             )
-        return [[named[tag] for tag in own] for own in found]
+        return [[tags[tag] for tag in own] for own in predicted]
 
     def score(self, X: Any, y: Any) -> float:
-        """Give the share of tokens whose tag is right."""
-        true = [tag for one in _sentences(X, y) for tag in one.label]
-        said = map(str, chain(*self.predict(X)))
-        return float(np.mean([one == other for one, other in zip(said, true, strict=True)]))
+        """Compute the tag accuracy: the share of tokens whose predicted tag is the true one."""
+        true = [tag for one in _to_examples(X, y) for tag in one.label]
+        predicted = map(str, chain(*self.predict(X)))
+        return float(np.mean([one == other for one, other in zip(predicted, true, strict=True)]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -83,22 +86,21 @@ class SequenceTagger(Saved, BaseEstimator):
         return tags
 
     def _settings(self, count: int) -> TagSettings:
-        said = {name: getattr(self, name) for name in ("model", "size", "minutes", "epochs")}
+        given = {name: getattr(self, name) for name in ("model", "size", "minutes", "epochs")}
         proposal = TAG.propose(
-            Choices(**said, seed=seed_of(self.random_state), assignments=list(self.settings))
+            Choices(**given, seed=get_seed(self.random_state), assignments=list(self.settings))
         )
         settings: Any = proposal.settings
         if settings.vectors:
             raise ValueError(
-                "an estimator has no use for a file of vectors; train with `ensue train "
-                "tag --vectors`"
+                "vectors: an estimator reads no files; leave it out, or use `ensue train tag`"
             )
         refuse_files(settings.data)
-        training = with_usual_budget(settings.training, self.minutes, count)
+        training = with_default_budget(settings.training, self.minutes, count)
         return settings.model_copy(update={"training": training})
 
 
-def _sentences(X: Any, y: Any) -> list[Example]:
+def _to_examples(X: Any, y: Any) -> list[Example]:
     refuse_one_text(X)
     if isinstance(y, str | bytes):
         raise ValueError(
@@ -115,7 +117,7 @@ def _sentences(X: Any, y: Any) -> list[Example]:
     for place, (tokens, tags) in enumerate(zip(X, y, strict=True)):
         if isinstance(tags, str | bytes):
             raise ValueError(f"y[{place}] is one text, {tags!r:.40}, and has to be a list of tags")
-        words, label = tokens_of(tokens, place), [str(tag) for tag in tags]
+        words, label = to_tokens(tokens, place), [str(tag) for tag in tags]
         if len(words) != len(label):
             raise ValueError(
                 f"y[{place}] has {len(label)} tags for the {len(words)} tokens of X[{place}]"
@@ -124,30 +126,34 @@ def _sentences(X: Any, y: Any) -> list[Example]:
     return sentences
 
 
-def _tags(y: Any) -> dict[str, Any]:
-    """Give every tag by its string: all are strings, or all are whole numbers. Raises
-    ValueError."""
+def _index_tags(y: Any) -> dict[str, Any]:
+    """Index the tags by their strings. Raises ValueError unless all are strings or all integers."""
     tags = {tag.item() if isinstance(tag, np.generic) else tag for own in y for tag in own}
     if not any(all(type(tag) is kind for tag in tags) for kind in (str, int)):
-        odd = sorted({type(tag).__name__ for tag in tags} - {"str"})
+        types = sorted({type(tag).__name__ for tag in tags} - {"str"})
         raise ValueError(
-            f"y has tags of type {', '.join(odd)}; give all as strings, or all as whole numbers"
+            f"y has tags of type {', '.join(types)}; give all as strings, or all as integers"
         )
     return {str(tag): tag for tag in tags}
 
 
-def _parts(sentences: Sequence[Example], settings: TagSettings, tags: list[str]) -> TaggedParts:
-    """Hold out what is chosen on, where there is enough, and encode."""
+def _split_and_encode(
+    sentences: Sequence[Example], settings: TagSettings, tags: list[str]
+) -> TaggedParts:
+    """Split off a validation part, if there are enough sentences, and encode all."""
     shares = (
-        {"validation": settings.data.validation} if len(sentences) >= ENOUGH["validation"] else {}
+        {"validation": settings.data.validation}
+        if len(sentences) >= MIN_SAMPLES["validation"]
+        else {}
     )
-    drawn = draw_parts(shares, settings.seed, np.zeros(len(sentences)))
-    taught = {tag for row in drawn["train"] for tag in sentences[row].label}
-    parts = {"train": [sentences[row] for row in drawn["train"]], "validation": []}
-    for row in drawn.get("validation", ()):  # one that has a tag of its own is learned from
-        parts["validation" if taught.issuperset(sentences[row].label) else "train"].append(
-            sentences[row]
-        )
+    rows = draw_parts(shares, settings.seed, np.zeros(len(sentences)))
+    train_tags = {tag for row in rows["train"] for tag in sentences[row].label}
+    parts = {"train": [sentences[row] for row in rows["train"]], "validation": []}
+    for row in rows.get("validation", ()):
+        # A sentence with a tag that training has not goes to training, so that all are learned.
+        known = train_tags.issuperset(sentences[row].label)
+        parts["validation" if known else "train"].append(sentences[row])
     codec = settings.codec.fit([one.content for one in parts["train"]], ())
     encoded = {name: encode_tagged(part, codec, tags) for name, part in parts.items() if part}
+    # Without a validation part the network is validated on the training part.
     return TaggedParts({"validation": encoded["train"], **encoded}, codec, tags, len(tags), {}, ())

@@ -38,15 +38,15 @@ from ensue.tasks.classify.trained import CALIBRATION, UNCALIBRATED, Calibration,
 from ensue.tasks.fitting import (
     Budget,
     Fitted,
+    defer_failure,
     fit_baselines,
     fit_network,
     log_closed_form,
     mean_nats,
-    defer_failure,
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.results import Result, conclude, get_network_costs, recommend, count_labels
+from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
 from ensue.training.contract import Callback, Note, Stage, Working
 from ensue.training.folder.run import METRICS, Run
 from ensue.training.settings import TrainingSettings

@@ -24,15 +24,15 @@ from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
     Budget,
     Fitted,
+    defer_failure,
     fit_baselines,
     fit_network,
     log_closed_form,
     mean_nats,
-    defer_failure,
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.results import Result, conclude, get_network_costs, recommend, count_labels
+from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
 from ensue.tasks.tag.data import load_vectors, read_parts, save_codec
 from ensue.tasks.tag.report import markdown, name_model
 from ensue.tasks.tag.settings import TagSettings
