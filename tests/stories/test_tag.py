@@ -88,7 +88,7 @@ def test_a_network_learns_and_stands_beside_its_baselines(run: str) -> None:
     assert result["baselines"]["hmm"]["tag_accuracy"] == 1.0
     report = Path(run, "report.md").read_text()
     assert "bidirectional lstm 48, crf" in report
-    assert "## By tag" in report
+    assert "## Metrics by tag" in report
 
 
 def test_a_text_is_cut_into_words_and_tagged(

@@ -47,8 +47,8 @@ READERS: dict[Form, str] = {
 class SequenceClassifier(RunMixin, ClassifierMixin, BaseEstimator):
     """Classifier of sequences of numbers, texts, or lists of tokens.
 
-    X is an array (samples, steps) or (samples, steps, channels), a list of sequences of unequal
-    length, a list of texts, or a list of lists of tokens. NaN is a missing number.
+    X is an array (samples, steps) or (samples, steps, channels), or a list of sequences of unequal
+    length, texts, or lists of tokens. NaN is a missing number.
 
     `model`, `size` and `codec` have the names of `ensue train classify`, which chooses those that
     are None. Without `minutes` or `epochs` training takes at least 10 epochs and 200 updates.

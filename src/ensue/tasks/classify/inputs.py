@@ -79,7 +79,7 @@ def _read_stdin(
 
 
 def _guess_ending(first: bytes, column: str) -> str:
-    r"""Tell JSON Lines, TSV, CSV and lines of texts apart by the first line.
+    r"""Guess by the first line whether data is JSON Lines, TSV, CSV or lines of text.
 
     >>> (_guess_ending(b'id,text\n1,a film\n', "text"),
     ...  _guess_ending(b'text, they say\n', "review"))

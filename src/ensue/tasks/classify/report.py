@@ -32,7 +32,7 @@ SHOWN = {
     "auc": "AUC",
     "mae": "MAE",
     "rmse": "RMSE",
-    "coverage": "in 90 %",
+    "coverage": "90 % coverage",
 }
 
 

@@ -157,7 +157,7 @@ class LabelModel(Trained):
         """Predict each example of a reader, in chunks. Raises DataError.
 
         An empty text, and one that shares nothing with the training data, gets a prediction without
-        label; `listener` learns their lines.
+        label, and `listener` gets their lines.
         """
         examples, unknown_channels = reader.examples(listener), Counter[str]()
         skipped: dict[str, list[str]] = {}

@@ -103,12 +103,12 @@ def refit(fitted: Fitted, prepared: Prepared, seed: int, ends: Sequence[int]) ->
     A network is trained from scratch with as many updates; other models keep what was selected.
     """
     layout = prepared.layout
-    found = [
+    pairs = [
         (number, step)
         for number, end in enumerate(ends)
         for step in range(layout.min_context, end - layout.horizon + 1)
     ]
-    origins = np.array(found, np.int64).reshape(-1, 2)
+    origins = np.array(pairs, np.int64).reshape(-1, 2)
     if fitted.training is None:
         model = copy(fitted.model)
         model.refit(iterate_windows(fitted.inputs, origins))

@@ -53,15 +53,15 @@ def fit_baselines(
             60 * BASELINES_SHARE * time.minutes / len(settings.baselines.statistical),
         )
         on_event(Stage(f"fitting {model} at each of {len(origins):,} origins, up to {budget:g} s"))
-        found, seconds, done = statsforecast.forecast_automatic(name, prepared, origins, budget)
-        if found is None:
+        forecasts, seconds, done = statsforecast.forecast_automatic(name, prepared, origins, budget)
+        if forecasts is None:
             what = (
                 f"baselines without {model}: stopped after {seconds:.0f} s, at {done} of "
                 f"{len(origins)} forecasts"
             )
             notes.append(f"{what}; give it a larger --minutes or --set baselines.time_limit")
         else:
-            candidates.append(Candidate(model, "baseline", found, UNCALIBRATED, seconds))
+            candidates.append(Candidate(model, "baseline", forecasts, UNCALIBRATED, seconds))
     return [score_candidate(one, prepared, origins) for one in candidates], notes
 
 

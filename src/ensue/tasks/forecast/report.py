@@ -28,8 +28,8 @@ METRIC_NAMES = {
     "smape": "sMAPE",
     "rmse": "RMSE",
     "crps": "CRPS",
-    "coverage_80": "in 80 %",
-    "coverage_95": "in 95 %",
+    "coverage_80": "80 % coverage",
+    "coverage_95": "95 % coverage",
 }
 HIDDEN_LAYOUT = ("by_series", "refit_fitted")
 """Fields of the layout that the report leaves out."""
@@ -37,12 +37,10 @@ MAX_STORED = 2000
 """Forecasts of the test that are saved for plots; they do not overlap."""
 
 LIMITS = """\
-- It has learned from these series, and takes what comes to be like what came: no forecast knows
-  of what never happened.
-- Intervals hold for steps like those of the calibration part; after a break in a series they do
-  not.
-- MASE below 1 is better than saying what was there a season ago, on average, within the series
-  as they were fitted."""
+- The model extrapolates from these series; it cannot forecast events that they do not contain.
+- Intervals have their coverage for steps like those of the calibration part, and not after a
+  structural break.
+- MASE below 1 means a smaller error than the seasonal naive forecast has before the test."""
 
 
 def conclude(
@@ -152,8 +150,8 @@ def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     data += f"{details['forecasts']:,} forecasts of the test."
     sections = [
         ("Results on the test part", table(*table_rows(result["rows"], METRIC_NAMES, "#.4g"))),
-        ("By steps ahead", table(("steps ahead", *METRIC_NAMES.values()), ahead)),
-        ("By series", table(("series", *METRIC_NAMES.values()), series)),
+        ("Metrics by steps ahead", table(("steps ahead", *METRIC_NAMES.values()), ahead)),
+        ("Metrics by series", table(("series", *METRIC_NAMES.values()), series)),
         ("Data", f"{for_markdown(data)}\n\n{bullets(files(about))}"),
     ]
-    return model_card("what the numbers will be", result, sections, LIMITS, about)
+    return model_card("numeric series", result, sections, LIMITS, about)

@@ -58,8 +58,8 @@ class SeriesForecast:
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
         times = list(map(format_time, self.times))
-        figures = {name: values.tolist() for name, values in self.forecast.items()}
-        return {"series": self.series, "channel": self.channel, "times": times, **figures}
+        columns = {name: values.tolist() for name, values in self.forecast.items()}
+        return {"series": self.series, "channel": self.channel, "times": times, **columns}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give a row for each step, with the column names of Nixtla's tools."""

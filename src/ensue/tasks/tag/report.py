@@ -86,12 +86,12 @@ def summary(details: Mapping[str, Any]) -> list[str]:
 
 def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Write the model card (Markdown) from result.json (`result`) and run.toml (`about`)."""
-    details, laid = result["details"], table(*_make_table(result))
+    details, results = result["details"], table(*_make_table(result))
     confusions = [
         [one["actual"], one["predicted"], f"{one['count']:,}"] for one in details["confusions"]
     ]
     sections = [
-        ("Results on the test part", f"{laid}\n\n{bullets(summary(details))}"),
+        ("Results on the test part", f"{results}\n\n{bullets(summary(details))}"),
         (
             "Metrics by type of span",
             _make_rows("type", details["spans"]["per_type"]) if "spans" in details else "",
