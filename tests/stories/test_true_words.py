@@ -100,7 +100,7 @@ def test_a_test_of_two_horizons_has_two_forecasts_that_do_not_overlap(
         "12",
     ]
     shown = out(capsys, *command, "--set", "backtest.test=24", "--set", "baselines.statistical=[]")
-    assert "in 2 of 2 forecasts of it that do not overlap" in shown
+    assert "in 2 of 2 non-overlapping forecasts" in shown
 
 
 def columns(path: Path, sentences: list[str]) -> Path:
