@@ -25,7 +25,7 @@ from ensue.models.forecasters import FORECASTERS, Sizes, forecaster_settings
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast import baselines as rivals
+from ensue.tasks.forecast import baselines
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -255,7 +255,7 @@ def test_the_future_changes_nothing(model: str, refit: int, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["ridge", *SIMPLE])
-def test_the_future_changes_no_rival(name: str) -> None:
+def test_the_future_changes_no_baseline(name: str) -> None:
     """Neither what it forecasts from before the change, nor its intervals, nor what errors are
     measured by."""
     given = panel(channels=1)
@@ -279,10 +279,10 @@ def test_the_future_changes_no_rival(name: str) -> None:
         origins_of = prepared.origins("test")
         origins_of = origins_of[origins_of[:, 1] <= 72]
         if name == "ridge":
-            found = rivals._ridge(ForecastSettings(), prepared, origins_of)
+            found = baselines._fit_ridge(ForecastSettings(), prepared, origins_of)
             forecast_of, bands = found.forecast, found.conformal.to_json()
         else:
-            forecast_of, bands = rivals._simple(name, prepared, origins_of), None
+            forecast_of, bands = baselines._forecast_naive(name, prepared, origins_of), None
         told.append(
             (forecast_of.mean, forecast_of.quantile(0.9), prepared.scales(origins_of).naive, bands)
         )

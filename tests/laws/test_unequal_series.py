@@ -20,7 +20,7 @@ from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.models.forecasters import forecaster_settings
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast import baselines as rivals
+from ensue.tasks.forecast import baselines
 from ensue.tasks.forecast import statsforecast
 from ensue.tasks.forecast.data import Prepared, lay_out_panel
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -141,10 +141,10 @@ def test_the_order_of_series_changes_no_figure() -> None:
 
 
 @pytest.mark.parametrize("name", [*SIMPLE, "AutoETS"])
-def test_no_rival_sees_later_steps_or_other_series(
+def test_no_baseline_sees_later_steps_or_other_series(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a rival is given of an origin is the past of that series, and nothing else."""
+    """The input of a baseline at an origin is the past of that series, and nothing else."""
     prepared = prepared_of(panel_of((40, 84, 52)))
     at = prepared.origins("test")
     seen: list[np.ndarray] = []
@@ -171,7 +171,7 @@ def test_no_rival_sees_later_steps_or_other_series(
                 seen.append(history[:, 0]) or made(history, *others)
             ),
         )
-        rivals._simple(name, prepared, at)
+        baselines._forecast_naive(name, prepared, at)
     assert len(seen) == len(at)
     for history, (number, origin) in zip(seen, at, strict=True):
         np.testing.assert_array_equal(history, prepared.panel.series[number].values[:origin, 0])

@@ -90,7 +90,10 @@ def test_a_gap_after_what_was_learned_is_told(
     rows = write(tmp_path / "b.csv", {"a": range(62, 80), "bb": range(60, 80)})
     told, err = asked(capsys, "forecast", str(run), str(rows))
     assert [one["series"] for one in told] == ["a", "bb"]
-    assert "which do not continue those of the run: 'a' (from 2020-03-01, known to 2019-12-01)\n" in err
+    assert (
+        "which do not continue those of the run: 'a' (from 2020-03-01, known to 2019-12-01)\n"
+        in err
+    )
     assert "'bb'" not in err
 
 
