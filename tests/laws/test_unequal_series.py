@@ -20,8 +20,7 @@ from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.models.forecasters import forecaster_settings
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast import baselines
-from ensue.tasks.forecast import statsforecast
+from ensue.tasks.forecast import baselines, statsforecast
 from ensue.tasks.forecast.data import Prepared, lay_out_panel
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.training import train_forecaster
