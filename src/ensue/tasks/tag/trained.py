@@ -238,7 +238,9 @@ def make_truth(examples: Examples, tags: Sequence[str], known_tags: int) -> Tagg
     names = np.array(tags, dtype=object)[true].tolist()
     scheme = guess_scheme(names[begin:end] for begin, end in pairwise(offsets.tolist()))
     # Examples without any span have no scheme; then the tags of training decide.
-    scheme = scheme or guess_scheme([sorted(tags[:known_tags], key=lambda tag: split_tag(tag)[::-1])])
+    scheme = scheme or guess_scheme(
+        [sorted(tags[:known_tags], key=lambda tag: split_tag(tag)[::-1])]
+    )
     return TaggedTruth(true, known, offsets, tags, known_tags, scheme)
 
 
