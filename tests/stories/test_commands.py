@@ -189,6 +189,11 @@ def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFi
     events = [json.loads(line) for line in lines.splitlines()]
     assert {event["event"] for event in events} == {"note", "progress", "sample", "result"}
     assert events[-1]["event"] == "result"
+    assert {"metrics", "baselines", "recommendation", "selected", "warnings"} <= events[-1].keys()
+    own = events[-1]["rows"][-1]
+    assert events[-1]["metrics"]["nats_per_character"] == own["nats_per_character"]
+    assert own["name"] not in events[-1]["baselines"]
+    assert events[-1]["baselines"]["unigram"]["perplexity_per_token"] > 1
     assert {"uniform", "unigram", "window 128"} <= {row["name"] for row in events[-1]["rows"]}
 
 

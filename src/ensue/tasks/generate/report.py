@@ -45,8 +45,23 @@ class Result:
         """Convert to plain JSON values."""
         rows = [row.to_json() for row in self.rows]
         samples = [sample.to_json() for sample in self.samples]
+        *baselines, own = [(row["name"], _metrics(row)) for row in rows]
         changed = {**asdict(self.recommendation), "rows": rows, "samples": samples}
-        return asdict(self) | changed
+        return asdict(self) | {"metrics": own[1], "baselines": dict(baselines)} | changed
+
+
+METRICS = (
+    "nats_per_character",
+    "bits_per_character",
+    "bits_per_byte",
+    "perplexity",
+    "perplexity_per_token",
+)
+
+
+def _metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    """Give the metrics of a row under the key that the results of all verbs have."""
+    return {name: row[name] for name in METRICS if name in row}
 
 
 COLUMNS = (
