@@ -376,3 +376,23 @@ def test_a_cell_that_ends_the_program(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.startswith(
         f"ensue: {cell}:1: SystemExit: 3 in `raise SystemExit(3)`"
     )
+
+
+COMMANDS = [
+    *(("train", verb) for verb in ("generate", "classify", "tag", "forecast")),
+    *((verb,) for verb in ("generate", "classify", "tag", "forecast")),
+    *((name,) for name in ("check", "evaluate", "compare")),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_flag_has_its_help(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    main([*command, "--help"])
+    lines = [line.strip("│ *") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    flags = [line for line in lines if line.startswith("--")]
+    assert flags
+    # A flag, its value (STR, INT, PATH...), and then at least three words.
+    assert [line for line in flags if len(re.split(r"\s{2,}", line, maxsplit=1)) < 2] == []
