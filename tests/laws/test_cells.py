@@ -204,7 +204,7 @@ def test_a_layer_that_looks_ahead_is_caught() -> None:
         ) -> tuple[torch.Tensor, tuple[()]]:
             return x + x.sum(1, keepdim=True), state
 
-    with pytest.raises(AssertionError, match="before it comes"):
+    with pytest.raises(AssertionError, match="changes earlier outputs"):
         nothing_looks_ahead(Ahead())  # type: ignore[arg-type]
 
 

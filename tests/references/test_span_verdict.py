@@ -156,7 +156,7 @@ def test_result_report_and_comparison_go_by_span_f1(
         assert result["details"]["judged_by"] == "span_f1"
         assert "span F1 0." in result["recommendation"]
         assert "errors per word" not in result["recommendation"]
-        assert "| model | span F1 | tags |" in (run / "report.md").read_text()
+        assert "| model | span F1 | tag accuracy |" in (run / "report.md").read_text()
         assert "95 % interval of span F1" in (run / "report.md").read_text()
     network = json.loads((runs[1] / "result.json").read_text())
     assert "is better" not in network["comparison"][0]

@@ -49,7 +49,7 @@ def by_hand(chances: Tags, row: int, tags: list[int]) -> float:
     if isinstance(chances, TrigramTags):
         whole = [TAGS, TAGS, *tags, TAGS]
         score += sum(
-            float(chances.chances[a, b, c].log())
+            float(chances.probabilities[a, b, c].log())
             for a, b, c in zip(whole, whole[1:], whole[2:], strict=False)
         )
     return score

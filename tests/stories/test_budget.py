@@ -467,7 +467,7 @@ def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
     some = ScoredText.of(whole, FEWEST)
     read: list[int] = []
     some.nats(model, read.append)
-    assert sum(read) == some.read > len(some.text)
+    assert sum(read) == some.read_count > len(some.text)
     places = np.concatenate([np.arange(*stretch) for stretch in some.stretches])
     assert len(some.text) == len(places) == pytest.approx(FEWEST, abs=50)
     np.testing.assert_array_equal(some.text.ids, whole.ids[places])
@@ -563,9 +563,9 @@ ASKED = [
         ["evaluate", "RUN", "FILE", "--novelty", "--json"],
         "searching the training data",
     ),
-    ("generate", "ngram", ["evaluate", "RUN", "FILE", "--prequential"], "scoring and learning"),
+    ("generate", "ngram", ["evaluate", "RUN", "FILE", "--prequential"], "scoring and training"),
     ("generate", "ngram", ["export", "RUN", "OUT"], "writing n-grams"),
-    ("generate", "ngram", ["check", "FILE"], "looking at the data"),
+    ("generate", "ngram", ["check", "FILE"], "checking the data"),
     ("classify", "majority", ["classify", "RUN", "FILE"], "classifying"),
     ("classify", "majority", ["evaluate", "RUN", "FILE", "--json"], "scoring"),
     ("tag", "most-frequent-tag", ["tag", "RUN", "FILE", "--out", "OUT"], "tagging"),

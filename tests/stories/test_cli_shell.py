@@ -228,7 +228,7 @@ def test_an_output_on_a_full_disk() -> None:
 def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "cells"]) == 0
     assert (
-        "gru_reset_before  Gated recurrent unit with the reset before the product"
+        "gru_reset_before  Gated recurrent unit, reset before the product"
         in capsys.readouterr().out
     )
     lines = [first_line(cell) for cell in CELLS.values()]
@@ -236,7 +236,7 @@ def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "cells", "gru"]) == 0
     assert "candidate = tanh(W x + b + reset * (U h + d))" in capsys.readouterr().out
     assert main(["list", "heads"]) == 0
-    assert re.search("categorical +One symbol out of a fixed number", capsys.readouterr().out)
+    assert re.search("categorical +Categorical head", capsys.readouterr().out)
 
 
 PROGRESS = Progress(

@@ -529,7 +529,7 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
         f"generate {run} --samples 0": 'Invalid value "0" for --samples. Must be >= 1',
         f"evaluate {run} --surprising -1": 'Invalid value "-1" for --surprising. Must be >= 0',
         f"inspect {run} --longest 0": "inspect: 'longest' cannot be 0: input should be greater than or equal to 2",
-        f"resume {run}": "or train another: what is fitted at one go is done",
+        f"resume {run}": "or train another: a model fitted in closed form cannot train longer",
         f"resume {run} --epochs 1": "the training has finished; use it with `ensue generate ",
         f"train tag --config {run}/run.toml": "run.toml: these are settings of generate, not of tag; train with ",
         "demo nothing": "demo: there is no demo 'nothing'; choose from ",
@@ -560,7 +560,7 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     rows = answer(capsys, "list", "models").splitlines()
     assert any(row.split()[:3] == ["convolution", "classify,", "tag"] for row in rows)
     assert any(row.split()[:2] == ["ridge", "forecast"] for row in rows)
-    assert "One label on a scale" in answer(capsys, "list", "heads", "ordinal")
+    assert "proportional odds" in answer(capsys, "list", "heads", "ordinal")
     assert "words of a tree" in answer(capsys, "list", "codecs", "tree")
 
 

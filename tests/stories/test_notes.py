@@ -130,7 +130,7 @@ def test_estimators_have_their_notes_too(tmp_path: Path) -> None:
     ]
     model.save(tmp_path / "run")
     assert json.loads((tmp_path / "run" / "result.json").read_text())["notes"] == model.notes_
-    assert "read as a series each" in (tmp_path / "run" / "report.md").read_text()
+    assert "each read as a series" in (tmp_path / "run" / "report.md").read_text()
     steps = [float(step % 4) for step in range(60)]
     assert (
         Forecaster("ridge", horizon=3, season=4)

@@ -199,9 +199,9 @@ def test_series_that_go_on_in_a_file_named_test_are_not_learned(
     told = capsys.readouterr().err
     assert "train from train.csv, test from test.csv" in told
     assert "1 series, " in told
-    assert "28 steps are the test" in told
+    assert "the test is the last 28 steps" in told
     assert main(["check", str(data), "--task", "forecast", "--set", "backtest.horizon=7"]) == 0
-    assert "28 steps are the test" in capsys.readouterr().out
+    assert "the test is the last 28 steps" in capsys.readouterr().out
     (data / "test.csv").write_text("date,sales\n" + days(300, 60))  # it does not go on
     assert main([*line, "--out", str(tmp_path / "other")]) == 2
     assert "read all files together with --set data.split=drawn" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ensue
-from ensue.api import _saved
+from ensue.api import _save_frame
 from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.panel import Panel, SeriesSettings
@@ -165,7 +165,7 @@ def frames() -> dict[str, Any]:
 def test_a_frame_is_read_as_the_file_that_it_is_saved_to(name: str) -> None:
     frame = frames()[name]
     direct = build_panel([read_frame(frame, SeriesSettings())], SeriesSettings())
-    saved = read_panel([_saved(frame)], SeriesSettings())
+    saved = read_panel([_save_frame(frame)], SeriesSettings())
     for panel in (direct, saved):
         (series,) = panel.series
         assert panel.frequency.name == "day"
@@ -196,7 +196,7 @@ def test_frames_that_cannot_be_read() -> None:
         with pytest.raises(DataError, match=expected):
             build_panel([read_frame(frame, SeriesSettings())], SeriesSettings())
         with pytest.raises(DataError, match=expected.replace("row 5", "frame.jsonl:5")):
-            read_panel([_saved(frame)], SeriesSettings())
+            read_panel([_save_frame(frame)], SeriesSettings())
 
 
 def test_labels_of_a_frame_keep_their_kind(tmp_path: Path) -> None:

@@ -180,10 +180,7 @@ def test_tables_come_in_as_well_as_texts(
     assert [(one["text"], one["label"]) for one in told] == ROWS
     pipe(table.encode())
     assert main(["classify", str(folder / "films"), "-"]) == 0
-    assert (
-        "-: read as a table, since its first line names the column 'text'"
-        in capsys.readouterr().err
-    )
+    assert "-: read as a table: its first line names the column 'text'" in capsys.readouterr().err
     pipe(table.encode())
     scored = json.loads(answer(capsys, "evaluate", str(folder / "films"), "-", "--json"))
     assert (scored["details"]["examples"], scored["metrics"]["accuracy"]) == (3, 1.0)

@@ -106,7 +106,7 @@ def test_evaluate_tells_how_it_read_and_refuses_tags_of_another_column(
         "none of its tags was in training; it was read as columns by blanks, the word in "
         "column 1, the tag in"
     ) in error
-    assert "write this one as .tsv: each word and then its tag, by tab" in error
+    assert "write this one as .tsv: word, tab, tag on each line" in error
     (tmp_path / "mended.tsv").write_text(columns("{w}\t{p}\n"))
     assert main(["evaluate", run, str(tmp_path / "mended.tsv")]) == 0
 

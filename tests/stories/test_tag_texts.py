@@ -420,7 +420,7 @@ def test_tags_that_differ_in_case_are_told(
     (tmp_path / "a.tsv").write_text("cat\tN\nruns\tV \n\ncat\tn\nruns\tV\n\n" * 20)
     said = (
         "tags that differ only in case or signs: 'N' (20) and 'n' (20); correct them in the data, "
-        "if they are not meant"
+        "unless they are intended"
     )
     assert main(["check", str(tmp_path / "a.tsv"), "--task", "tag"]) == 0
     assert said in capsys.readouterr().out

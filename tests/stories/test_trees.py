@@ -277,7 +277,9 @@ def test_a_tree_beyond_the_longest_is_refused(
 ) -> None:
     told = refused(capsys, folder / "trees.txt", "--set", "data.max_length=4")
     assert told.startswith("trees.txt:")
-    assert told.endswith(" nodes; leave it out, or read larger ones with --set data.max_length=N")
+    assert told.endswith(
+        " nodes, more than 4; remove it, or read larger ones with --set data.max_length=N"
+    )
 
 
 def test_flags_that_mean_nothing_of_trees_are_named(
