@@ -205,14 +205,14 @@ def test_labels_of_a_frame_keep_their_kind(tmp_path: Path) -> None:
     frame = pandas.DataFrame(
         {"text": texts, "label": pandas.array([n % 2 for n in range(60)], dtype="Int64")}
     )
-    trained = ensue.train("classify", frame, model="linear", out=tmp_path / "run")
+    trained = ensue.train("classify", frame, model="nbsvm", out=tmp_path / "run")
     assert trained.labels.names == ("0", "1")
     frame["text"] = frame["text"].astype("string")
     frame.loc[7, "text"] = pandas.NA
     with pytest.raises(
         DataError, match=r"the data frame, row 8: column 'text' is empty in this row"
     ):
-        ensue.train("classify", frame, model="linear", out=tmp_path / "other")
+        ensue.train("classify", frame, model="nbsvm", out=tmp_path / "other")
 
 
 def test_steps_have_the_numbers_of_their_columns(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_a_test_of_m4_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for one in panel.series:
         assert one.values[-6:, 0].tolist() == list(range(6))
         assert one.times.tolist() == list(range(1, len(SERIES[one.name]) + 7))
-    assert "6 steps are the test" in capsys.readouterr().err
+    assert "the test is the last 6 steps" in capsys.readouterr().err
     # Side by side in one folder they are told apart by their names.
     (tmp_path / "m4").mkdir()
     for name in ("train", "test"):
