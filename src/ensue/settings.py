@@ -140,9 +140,9 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     """Change one setting, written `key=value`; a key may be shortened to its unambiguous end.
 
-    The key of a component, `model.body=bag`, selects another one with its defaults. A list setting
-    accepts a single value. `flag` is what the user typed instead of `--set`; errors name it. Raises
-    SettingError if the key is unknown or ambiguous, or the value does not fit.
+    The key of a component, `model.body=bag-of-context`, selects another one with its defaults. A
+    list setting accepts a single value. `flag` is what the user typed instead of `--set`; errors
+    name it. Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
     """
     key, equals, text = assignment.partition("=")
     if not equals:
