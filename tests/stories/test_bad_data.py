@@ -353,19 +353,6 @@ def test_other_tables(tmp_path):
     assert "a.jsonl: 2 rows without text left out" in findings(tmp_path, lines, "a.jsonl")
 
 
-def test_parquet(tmp_path):
-    import duckdb
-
-    path = tmp_path / "a.parquet"
-    with duckdb.connect() as connection:
-        rows = "(VALUES (1, 'one'), (2, NULL), (3, 'three')) AS t(id, body)"
-        connection.execute(f"COPY (SELECT * FROM {rows}) TO '{path}'")
-    _, reader = DataSettings().reader([path], SILENT)
-    assert [(piece.text, piece.line) for piece in reader.pieces()] == [("one", 1), ("three", 3)]
-    message = told(tmp_path, "no parquet", "b.parquet")
-    assert message.startswith("b.parquet: not a readable Parquet file (")
-
-
 @pytest.mark.parametrize(
     ("name", "content", "settings", "message"),
     [

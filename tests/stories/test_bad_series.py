@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow.csv import read_csv
+from pyarrow.parquet import write_table
 
 from ensue.data.contract import Listener
 from ensue.data.labelled import Example
@@ -86,11 +88,8 @@ def test_columns_are_found_by_their_names(tmp_path):
 
 
 def test_parquet(tmp_path):
-    import duckdb
-
     (tmp_path / "a.csv").write_text(CURVES)
-    with duckdb.connect() as connection:
-        connection.execute(f"COPY (FROM '{tmp_path}/a.csv') TO '{tmp_path}/b.parquet'")
+    write_table(read_csv(tmp_path / "a.csv"), tmp_path / "b.parquet")
     content = [
         one.content["flux"].tolist()
         for one in LongTable(**CHOSEN).build([tmp_path / "b.parquet"]).examples()

@@ -6,9 +6,13 @@ import io
 import json
 import random
 import shlex
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow.parquet import write_table
 
 import ensue
 from ensue import api
@@ -345,16 +349,11 @@ def test_the_demo_and_files_for_classes(folder: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_parquet_file_with_dates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import duckdb
-
     data, out = folder / "reviews.parquet", str(folder / "of-parquet")
-    with duckdb.connect() as connection:
-        connection.execute(
-            "CREATE TABLE reviews (said VARCHAR, mood VARCHAR, paid DECIMAL(9, 2), day DATE)"
-        )
-        rows = [(text, mood, 1.5, "2024-02-29") for text, mood in reviews(40)]
-        connection.executemany("INSERT INTO reviews VALUES (?, ?, ?, ?)", rows)
-        connection.execute(f"COPY reviews TO '{data}'")
+    rows = reviews(40)
+    said, moods = map(list, zip(*rows, strict=True))
+    table = {"said": said, "mood": moods, "paid": [Decimal("1.50")] * len(rows)}
+    write_table(pyarrow.table(table | {"day": [date(2024, 2, 29)] * len(rows)}), data)
     line = [
         "train",
         "classify",

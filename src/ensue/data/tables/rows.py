@@ -2,7 +2,7 @@
 
 CSV and JSON Lines are parsed from the same stream of decoded lines as any text. Compression,
 encodings and the longest line are handled once, and every invalid row is known by its line. Parquet
-is read by DuckDB.
+is read by pyarrow, an extra.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 CELLS = 4_000_000
 """Cells that a Parquet file may always hold."""
+
+BATCH = 1024
+"""Rows of a Parquet file that are decoded at once: of long texts, a few megabytes."""
+
+BUFFER = 1 << 20
+"""Bytes of a column that are read at once."""
 
 NAMED = 5
 """Invalid rows that a message names; there may be millions."""
@@ -85,9 +91,7 @@ def _pair_fields(
         if names is None:
             header = next(reader, [])
             line = reader.line_num + 1
-        if twice := [name for name, times in Counter(header).items() if name and times > 1]:
-            hint = "give each column a name of its own"
-            raise DataError(f"two columns have the name {twice[0]!r}", where=f"{path}:1", hint=hint)
+        _refuse_twice(filter(None, header), f"{path}:1")
         for fields in reader:
             if len(fields) != len(header) and fields:
                 ragged.append((line, len(fields)))
@@ -105,6 +109,13 @@ def _pair_fields(
         ) from None
     if ragged:
         raise _ragged_error(path, len(header), ragged)
+
+
+def _refuse_twice(names: Iterable[str], where: str) -> None:
+    """Raise DataError for two columns of one name."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        hint = "give each column a name of its own"
+        raise DataError(f"two columns have the name {twice[0]!r}", where=where, hint=hint)
 
 
 def _ragged_error(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataError:
@@ -154,38 +165,47 @@ def read_parquet_rows(
     path: Path, encoding: str, longest: int | None, listener: Listener
 ) -> Iterator[Row]:
     """Yield the rows of a Parquet file, numbered from 1 instead of by line. Raises DataError."""
-    import duckdb
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        hint = "install it with: pip install 'ensue[parquet]'"
+        raise DataError(
+            "Parquet is read by pyarrow, which is missing", where=str(path), hint=hint
+        ) from None
+    numbers, size = count(1), path.stat().st_size
+    try:
+        # Otherwise a column of a row group is read as a whole, and a row group may be the file.
+        with ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file:
+            names, rows = file.schema_arrow.names, file.metadata.num_rows
+            _refuse_twice(names, str(path))
+            if rows * file.metadata.num_columns > max(CELLS, RATIO * size):
+                # A page may repeat one row a billion times.
+                what = (
+                    f"the file holds {rows:,} rows, far more than its {size:,} bytes can "
+                    f"distinguish"
+                )
+                raise DataError(what, where=str(path), hint="remove repeated rows")
+            for batch in file.iter_batches(BATCH):
+                columns = map(_list_values, batch.columns)
+                for row in zip(*columns, strict=True):
+                    yield next(numbers), dict(zip(names, row, strict=True))
+                listener.on_progress(size * len(batch) // rows)
+    except (ArrowException, OSError, ValueError, OverflowError) as error:
+        what = f"not a readable Parquet file ({str(error).splitlines()[0]})"
+        raise DataError(what, where=str(path), hint="write it again") from None
 
-    with duckdb.connect() as connection:
-        try:
-            _check_cell_count(path, connection)
-            result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-            columns = [column[0] for column in result.description]
-            numbers = count(1)
-            while rows := result.fetchmany(10_000):
-                for row in rows:
-                    yield next(numbers), dict(zip(columns, row, strict=True))
-        except duckdb.Error as error:
-            what = f"not a readable Parquet file ({str(error).splitlines()[0]})"
-            raise DataError(what, where=str(path), hint="write it again") from None
-    listener.on_progress(path.stat().st_size)
 
+def _list_values(column: Any) -> list[Any]:
+    """Return the values of a column of pyarrow, with times in microseconds, as Python has them."""
+    import pyarrow
 
-def _check_cell_count(path: Path, connection: Any) -> None:
-    """Raise DataError for far more cells than bytes: a page may repeat one row a billion times."""
-    count, columns = connection.execute(
-        (
-            "SELECT (SELECT max(num_rows) FROM parquet_file_metadata($1)), count(*) FROM "
-            "parquet_schema($1)"
-        ),
-        [str(path)],
-    ).fetchone()
-    if count * columns > max(CELLS, RATIO * path.stat().st_size):
-        what = (
-            f"the file holds {count:,} rows, far more than its {path.stat().st_size:,} bytes "
-            f"can distinguish"
-        )
-        raise DataError(what, where=str(path), hint="remove repeated rows")
+    kind = column.type
+    if getattr(kind, "unit", "") == "ns":
+        timestamp = pyarrow.types.is_timestamp(kind)
+        coarse = pyarrow.timestamp("us", kind.tz) if timestamp else str(kind).replace("ns", "us")
+        column = column.cast(coarse, safe=False)
+    return column.to_pylist()
 
 
 def read_frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
@@ -204,9 +224,7 @@ def read_frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
         if named or hasattr(index, "to_pydatetime") or hasattr(index, "to_timestamp"):
             frame = frame.reset_index()
     columns = list(map(str, getattr(frame, "column_names", None) or getattr(frame, "columns", ())))
-    if twice := [name for name, times in Counter(columns).items() if times > 1]:
-        hint = "give each column a name of its own"
-        raise DataError(f"two columns have the name {twice[0]!r}", where="frame", hint=hint)
+    _refuse_twice(columns, "frame")
     try:
         known = narwhals.from_native(frame, eager_only=True)
     except TypeError:
