@@ -65,14 +65,16 @@ ALLOWED: dict[str, str] = {
 # Private words that the field's terms replaced (the glossary of ARCHITECTURE.md has those). Each
 # word joins its list when its last use is gone; the lists only grow.
 RETIRED_NAMES = """
-ailment ailments anew ask asking asks clue clues crew foretell foretold learnt likeliest likewise
-mend mended mends misfit nobody nucleus oddly oddness onward promised relabelled rightly rival say
-saying settled somebody strangers surest symptom telling verdict verdicts watched wrongly
+ailment ailments anew ask asked asking asks begun besides clue clues crew foretell foretold judged
+learnt likeliest likewise mend mended mends misfit nobody nucleus odder oddest oddly oddness onward
+promised relabelled rightly rival rivals said say saying says settled somebody
+strange strangers surely surest symptom symptoms telling temper told unlearnable unsaid verdict
+verdicts watched wrongly
 """
 RETIRED_PROSE = """
-ailments ask asked asks begun besides chances clues crew foretell foretold learnt likeliest
+ailments anew ask asked asks begun besides chances clues crew foretell foretold learnt likeliest
 likewise mend mended mends misfit nobody odd odder oddly onward promised relabelled rightly rival
-rivals saying settled strange strangers stretches surely surest symptom symptoms telling temper
+rivals said saying settled strange strangers stretches surely surest symptom symptoms telling temper
 told unlearnable unsaid unseen unsure verdict verdicts wanted wholes
 """
 PAGES = [
@@ -210,6 +212,11 @@ def identifiers(tree: ast.AST) -> Iterator[str]:
         for field in ("name", "arg", "id", "attr", "asname"):
             if isinstance(name := getattr(node, field, None), str):
                 yield name
+        # The keys of JSON are names too.
+        keys = getattr(node, "keys", ()) if isinstance(node, ast.Dict) else ()
+        for key in (*keys, getattr(node, "slice", None)):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key.value
 
 
 def words_of(name: str) -> set[str]:

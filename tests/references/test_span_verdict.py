@@ -153,7 +153,7 @@ def test_result_report_and_comparison_go_by_span_f1(
 ) -> None:
     for run in runs:
         result = json.loads((run / "result.json").read_text())
-        assert result["details"]["judged_by"] == "span_f1"
+        assert result["details"]["primary_metric"] == "span_f1"
         assert "span F1 0." in result["recommendation"]
         assert "errors per word" not in result["recommendation"]
         assert "| model | span F1 | tag accuracy |" in (run / "report.md").read_text()

@@ -248,7 +248,7 @@ def test_unseen_tags_are_counted_and_told_apart(
     assert found["details"]["unseen_tags"] == {
         "words": 1,
         "tags": ["I"],
-        "tag_accuracy_of_the_others": 1.0,
+        "tag_accuracy_of_seen_tags": 1.0,
     }
 
 

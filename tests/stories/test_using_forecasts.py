@@ -402,7 +402,9 @@ def test_forecast_and_evaluate_tell_of_rows_that_do_not_fit(
     if new.stop > 60:
         assert main(["evaluate", str(run), str(rows)]) == 0
         assert said in capsys.readouterr().out
-        assert said in asked(capsys, "evaluate", str(run), str(rows))[0][0]["details"]["look_at"][0]
+        assert (
+            said in asked(capsys, "evaluate", str(run), str(rows))[0][0]["details"]["warnings"][0]
+        )
     else:
         assert main(["evaluate", str(run), str(rows)]) == 2
         assert "'a' has 50 steps, 0 of them new" in capsys.readouterr().err

@@ -111,7 +111,7 @@ class TaggedTruth:
             found["unseen_tags"] = {
                 "words": int(unseen.sum()),
                 "tags": names,
-                "tag_accuracy_of_the_others": rest,
+                "tag_accuracy_of_seen_tags": rest,
             }
         if self.scheme is not None:
             found["spans"] = {"scheme": self.scheme, "per_type": self.per_type(predicted)}

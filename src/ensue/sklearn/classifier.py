@@ -131,7 +131,7 @@ class SequenceClassifier(RunMixin, ClassifierMixin, BaseEstimator):
         examples = {name: len(one.examples) for name, one in parts.parts.items()}
         data = {
             "format": settings.data.reader.name,
-            "reading": to_plain(settings.data),
+            "settings": to_plain(settings.data),
             "files": {},
             "examples": examples,
         }

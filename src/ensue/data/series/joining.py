@@ -71,7 +71,7 @@ def continue_times(train: Panel, later: Panel) -> Panel:
     for one in later.series:
         old = before.get(one.name)
         if (
-            later.reading.get("time")
+            later.roles.get("time")
             or old is None
             or one.times.dtype.kind == "M"
             or one.times[0] != old.times[0]

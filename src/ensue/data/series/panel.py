@@ -89,7 +89,7 @@ class Panel:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
-    reading: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    roles: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """How the table was read, as plain JSON values: its columns, and their formats."""
 
     @property
@@ -133,7 +133,7 @@ class Panel:
             "columns": {
                 name: list(getattr(self, name)) for name in ("channels", "known", "past", "static")
             },
-            "reading": dict(self.reading),
+            "roles": dict(self.roles),
         }
 
     @classmethod
@@ -163,7 +163,7 @@ class Panel:
         frequency = TypeAdapter(Frequency).validate_python({"base": base, "every": every, "on": on})
         if not 1 <= frequency.every <= LONGEST_STEP or not WORKDAY <= frequency.on <= 31:
             raise ValueError("the frequency is out of range")
-        return cls(tuple(series), frequency, **columns, reading=values["reading"])
+        return cls(tuple(series), frequency, **columns, roles=values["roles"])
 
 
 LONGEST_STEP = 10**10
@@ -178,7 +178,7 @@ def _check(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Non
     )
     texts = [values["names"], *values["columns"].values()]
     if not all(isinstance(text, str) for names in texts for text in names) or not isinstance(
-        values["reading"], dict
+        values["roles"], dict
     ):
         raise ValueError("the names of series and columns are not texts")
     if len(set(values["names"])) < count or any(

@@ -48,7 +48,7 @@ def build_panel(
     like: Panel | None = None,
 ) -> Panel:
     """Build a panel from rows: read, checked, and filled if requested. Raises DataError."""
-    found, roles = read_series(sources, settings, listener, like.reading if like else {})
+    found, roles = read_series(sources, settings, listener, like.roles if like else {})
     found = prepend_last_step(found, like) if like is not None else found
     for place, name in enumerate(settings.past_covariates if like is None else ()):
         if all(np.isnan(one.series.past[:, place]).all() for one in found):
@@ -76,7 +76,7 @@ def build_panel(
         settings.past_covariates,
         settings.static_covariates,
     )
-    return Panel(series, frequency, *columns, reading=roles.to_json())
+    return Panel(series, frequency, *columns, roles=roles.to_json())
 
 
 def _count_filled_covariates(
@@ -101,7 +101,7 @@ def read_series(
 ) -> tuple[list[Read], Roles]:
     """Return the series with unchecked times, and the roles of the columns.
 
-    `like` is the `reading` of a panel that these series may continue. Raises DataError.
+    `like` is the `roles` of a panel that these series may continue. Raises DataError.
     """
     found: list[Read] = []
     first: Roles | None = None

@@ -119,7 +119,7 @@ def _build_source(
     sample = list(islice(rows, SAMPLED_ROWS))
     columns = list(sample[0][1]) if sample else []
     # If the training table had one series per row, a single new step is enough to recognise it.
-    fewest = 1 if like is not None and not like.reading.get("time", "ds") else FEWEST
+    fewest = 1 if like is not None and not like.roles.get("time", "ds") else FEWEST
     layout = find_row_layout(columns, [row for _, row in sample], fewest)
     long = (settings.time, *settings.target, *settings.known_covariates, *settings.past_covariates)
     if layout is None or any(long):

@@ -39,7 +39,7 @@ def read_parts(
     parts = _make_parts(run, (examples, contents))
     save_codecs(run, parts)
     sizes = {name: len(one) for name, one in examples.items()}
-    about = {name: contents[name] for name in ("format", "reading", "files")}
+    about = {name: contents[name] for name in ("format", "settings", "files")}
     run.describe({"data": {**about, "files": contents["prints"], "examples": sizes}})
     for finding in contents["findings"]:
         on_event(Note(finding))
@@ -94,12 +94,12 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Cache) -> Cac
         [write_demo(demo, cache.folder)] if demo else data, settings.data, listener
     )
     reader, readers = open_readers(files, settings.data, listener)
-    reading = settings.data.model_copy(update={"reader": reader})
+    data_settings = settings.data.model_copy(update={"reader": reader})
     sources = {path: part for part, own in files.items() for path in own}
     sources |= {Path(settings.data.label_file): "labels"} if settings.data.label_file else {}
     prints = fingerprint(sources, findings.append)
     about = {"format": reader.name, "prints": prints}
-    return _encode(cache, change(settings, data=reading), readers, about, findings)
+    return _encode(cache, change(settings, data=data_settings), readers, about, findings)
 
 
 def _encode(
@@ -118,7 +118,7 @@ def _encode(
     contents = {
         **parts.to_json(),
         **about,
-        "reading": to_plain(settings.data),
+        "settings": to_plain(settings.data),
         "findings": [str(finding) for finding in findings],
     }
     save_examples(examples, contents, cache)

@@ -135,7 +135,7 @@ class LabelModel(Trained):
     @cached_property
     def data(self) -> LabelledSettings:
         """Settings of the data, with everything that was guessed filled in."""
-        return read(LabelledSettings, self.run.about["data"]["reading"])
+        return read(LabelledSettings, self.run.about["data"]["settings"])
 
     def classify(self, contents: Content | Iterable[Content]) -> list[Prediction]:
         """Predict the label of each content; a single text is taken as a list of one.

@@ -156,7 +156,7 @@ def _train(
         )
     if settings.pretrained and run.checkpoint() is None:
         copied = copy_pretrained(network, settings.pretrained)
-        run.describe({"pretrained": {"taken": copied}})
+        run.describe({"pretrained": {"copied": copied}})
         on_event(Note(copied))
     feed = ExampleFeed(parts["train"], settings.training.batching.batch_size, settings.seed)
 
@@ -164,7 +164,7 @@ def _train(
         return _validate(network, parts, settings.training.batching.batch_size)
 
     fitted = fit_network(run, network, settings.training, feed, validate, on_event)
-    copied = run.about.get("pretrained", {}).get("taken")
+    copied = run.about.get("pretrained", {}).get("copied")
     return replace(fitted, selected=(copied, *fitted.selected)) if copied else fitted
 
 

@@ -244,7 +244,7 @@ class ForecastModel(Trained):
             if number not in scored_series
         ]
         details = {"forecasts": len(origins), "series": len(scored_series), "skipped": skipped}
-        details |= {"look_at": self._describe_differences(panel, later, first)}
+        details |= {"warnings": self._describe_differences(panel, later, first)}
         return Scored(metrics, intervals, details)
 
     def load_panel(self, data: Any) -> Panel:

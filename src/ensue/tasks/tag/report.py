@@ -50,7 +50,7 @@ def summarise(run: Run) -> Summary:
 
 def _make_table(result: Mapping[str, Any]) -> tuple[tuple[str, ...], list[list[str]]]:
     """Lay out the table; the metric that models are compared by comes first."""
-    shown = SPANS_FIRST if result["details"].get("judged_by") == "span_f1" else SHOWN
+    shown = SPANS_FIRST if result["details"].get("primary_metric") == "span_f1" else SHOWN
     return table_rows(result["rows"], shown, ".4f")
 
 
@@ -63,7 +63,7 @@ def summary(details: Mapping[str, Any]) -> list[str]:
     if "spans" in details:
         scheme = details["spans"]["scheme"]
         lines.append(f"the tags encode spans as {scheme}, scored as by conlleval")
-    if "spans" in details and details.get("judged_by") == "tag_accuracy":
+    if "spans" in details and details.get("primary_metric") == "tag_accuracy":
         lines.append(
             "the test part has no spans, so span recall and F1 are undefined; models are "
             "compared by tag accuracy"
@@ -76,7 +76,7 @@ def summary(details: Mapping[str, Any]) -> list[str]:
         )
     if "unseen_tags" in details:
         unseen = details["unseen_tags"]
-        which, rest = ", ".join(unseen["tags"]), unseen["tag_accuracy_of_the_others"]
+        which, rest = ", ".join(unseen["tags"]), unseen["tag_accuracy_of_seen_tags"]
         lines.append(
             f"{unseen['words']:,} words of the test part have tags that training has not "
             f"({which}) and count as errors; tag accuracy on the other words is {rest:.4f}"

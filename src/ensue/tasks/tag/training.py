@@ -174,7 +174,7 @@ def _conclude(
     role: Role = "network" if isinstance(settings.model, TaggerSettings) else "baseline"
     rows.append(score(name_model(settings.model), role, fitted))
     details = truth.details(predict_tags(fitted.model, test)[0])
-    details["judged_by"] = "span_f1" if rows[-1].higher else "tag_accuracy"
+    details["primary_metric"] = "span_f1" if rows[-1].higher else "tag_accuracy"
     if settings.vectors:
         details["vectors"] = dict(zip(("covered", "words"), count_covered(parts), strict=True))
     known = parts.tags[: parts.known_tags]
