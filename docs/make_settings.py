@@ -9,10 +9,6 @@ from ensue.data.readers.formats import LABELLED
 from ensue.heads import HEADS, TAG_HEADS
 from ensue.heads.numbers import NUMBERS
 from ensue.layers import ENCODERS, LAYERS
-from ensue.models.classifiers import CLASSIFIERS
-from ensue.models.forecasters import FORECASTERS
-from ensue.models.sizes import MODELS
-from ensue.models.taggers import TAGGERS
 from ensue.settings import Settings, visit_fields
 from ensue.tasks import TASKS
 from ensue.tasks.generate.trained import GenerationSettings
@@ -47,7 +43,7 @@ def page() -> str:
     tables = [table(f"`train {name}`", task.settings) for name, task in TASKS.items()]
     catalogues = {
         "codec": CODECS,
-        "model": MODELS,
+        "model": TASKS["generate"].models.parts,
         "model.body": LAYERS,
         "model.head": HEADS,
     }
@@ -56,19 +52,22 @@ def page() -> str:
     predicting = {
         "data.reader": LABELLED,
         "codec": CONTENT_SETTINGS,
-        "model": CLASSIFIERS,
-        "model.body": ENCODERS,
+        "model": TASKS["classify"].models.parts,
+        "model.body": {name: ENCODERS[name] for name in ENCODERS if name not in LAYERS},
     }
     for prefix, catalogue in predicting.items():
         tables += [
             table(f"`{prefix}` of verbs that predict: {name}", kind)
             for name, kind in catalogue.items()
         ]
-    for prefix, catalogue in {"model": FORECASTERS, "model.head": NUMBERS}.items():
+    for prefix, catalogue in {
+        "model": TASKS["forecast"].models.parts,
+        "model.head": NUMBERS,
+    }.items():
         tables += [
             table(f"`{prefix}` of `forecast`: {name}", kind) for name, kind in catalogue.items()
         ]
-    for prefix, catalogue in {"model": TAGGERS, "model.head": TAG_HEADS}.items():
+    for prefix, catalogue in {"model": TASKS["tag"].models.parts, "model.head": TAG_HEADS}.items():
         tables += [table(f"`{prefix}` of `tag`: {name}", kind) for name, kind in catalogue.items()]
     tables.append(table("`generate` (flags, and keywords in Python)", GenerationSettings))
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"

@@ -17,6 +17,7 @@ from ensue.atomic_io import AGAIN, DISK_FULL, HINT, disk_error, format_errors
 from ensue.data.labelled import LabelledReader
 from ensue.data.tables.rows import read_frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
+from ensue.models.names import is_network
 from ensue.settings import Settings, read_stored, to_plain
 from ensue.tasks import TASKS, Choices, Proposal, Task
 from ensue.tasks.proposal import with_budget
@@ -256,10 +257,10 @@ def resume(
     """
     with Run.resume(folder) as run:
         task = get_task(run)
-        settings = _read_settings(run, task)
+        settings: Any = _read_settings(run, task)
         checkpoint = run.checkpoint()
         finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.state.finished)
-        network = task.trains(settings)
+        network = is_network(settings.model)
         if finished and (not network or (minutes is None and epochs is None)):
             use = f"use it with `{shlex.join(['ensue', task.name, str(folder)])}`"
             more = (

@@ -12,7 +12,7 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
@@ -30,6 +30,8 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+SizeName: TypeAlias = Literal["tiny", "small", "base", "large"]
+"""Size of a network."""
 LONG_NUMBER = re.compile(r"[0-9](_?[0-9]){4000}")
 """Numbers longer than Python's limit on parsing integers."""
 TYPED = 200

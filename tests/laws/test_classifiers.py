@@ -10,8 +10,9 @@ from ensue.data.dataset import Examples
 from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import RunError
-from ensue.models.classifiers import CLASSIFIERS, NETWORKS
 from ensue.models.contract import Predictor
+from ensue.models.names import is_network
+from ensue.tasks.classify.settings import MODELS
 
 KINDS = ("multiclass", "multilabel", "ordinal", "regression")
 SYMBOLS, NUMBERS = Fields({"symbol": 5}), Fields({}, numbers=1, measured=1)
@@ -32,17 +33,17 @@ def examples(count: int, seed: int, shape: Fields, kind: str) -> Examples:
 
 
 def cases() -> Iterator[tuple[str, Fields, str]]:
-    for name, settings in CLASSIFIERS.items():
+    for name, settings in MODELS.parts.items():
         for shape in (SYMBOLS, NUMBERS):
             yield from (
                 (name, shape, kind)
                 for kind in KINDS
-                if name not in NETWORKS and settings().suits(shape, kind)
+                if not is_network(settings()) and settings().suits(shape, kind)
             )
 
 
 def built(name: str, shape: Fields, kind: str) -> Predictor:
-    return CLASSIFIERS[name]().build(shape, kind, 1 if kind == "regression" else SIZE)
+    return MODELS.parts[name]().build(shape, kind, 1 if kind == "regression" else SIZE)
 
 
 def answers(model: Predictor, data: Examples, rows: list[int]) -> torch.Tensor:
@@ -69,7 +70,7 @@ def test_fitted_models(name: str, shape: Fields, kind: str) -> None:
     assert torch.equal(answers(again, data, list(range(12))), together)
     assert again.parameter_count == model.parameter_count
     if kind != "regression" and name != "dtw":  # neighbours bring their own labels
-        other = CLASSIFIERS[name]().build(shape, kind, SIZE + 1)
+        other = MODELS.parts[name]().build(shape, kind, SIZE + 1)
         with pytest.raises(RunError, match="use the settings"):
             other.load(model.arrays())
 

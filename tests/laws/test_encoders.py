@@ -8,13 +8,15 @@ from torch import Tensor
 from ensue.cells import CELLS
 from ensue.layers import (
     ENCODERS,
+    BagSettings,
     BidirectionalSettings,
     Convolution,
     ConvolutionSettings,
     Encoder,
     NoLayerSettings,
-    UnidirectionalSettings,
+    RecurrentSettings,
     WindowSettings,
+    build_encoder,
 )
 from ensue.settings import Settings
 
@@ -23,7 +25,9 @@ SMALL: dict[str, Settings] = {
     "none": NoLayerSettings(),
     "bidirectional": BidirectionalSettings(cell="peephole", width=2, depth=2, residual=True),
     "convolution": ConvolutionSettings(width=3, windows=(3, 2), depth=3),
-    "unidirectional": UnidirectionalSettings(layer=WindowSettings(window=3, width=4)),
+    "recurrent": RecurrentSettings(width=2),
+    "window": WindowSettings(window=3, width=4),
+    "bag-of-context": BagSettings(window=3, width=4),
     **{cell: BidirectionalSettings(cell=cell, width=2) for cell in CELLS},
 }
 
@@ -31,7 +35,7 @@ SMALL: dict[str, Settings] = {
 @pytest.fixture(params=SMALL)
 def encoder(request: pytest.FixtureRequest) -> Encoder:
     torch.manual_seed(0)
-    return SMALL[request.param].build(INPUTS).double().eval()  # type: ignore[attr-defined]
+    return build_encoder(SMALL[request.param], INPUTS).double().eval()
 
 
 @pytest.fixture

@@ -20,15 +20,16 @@ from ensue.evaluation.forecasting.distributions import Normals, Sampled
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.heads.numbers import NUMBERS
 from ensue.models.autoregressive import AutoregressiveSettings
+from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.direct import DirectSettings
-from ensue.models.forecasters import FORECASTERS, Sizes, forecaster_settings
+from ensue.models.forecaster_contract import Sizes
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast import baselines
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import forecast, number_blocks
-from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
 
@@ -351,7 +352,7 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
     monkeypatch.setattr(
         fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_)
     )
-    learned = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
+    learned = fitting.fit_closed_form(RidgeSettings(), prepared)
     assert fitting.calibrate(learned, prepared, ForecastSettings()).forecasts >= 5
     begins = np.sort(np.concatenate(asked)[:, 1]).tolist()
     assert set(find_origins(given, layout, "calibration")[:, 1].tolist()) < set(begins)
@@ -366,6 +367,6 @@ def test_blocks() -> None:
 
 
 def test_catalogues_are_covered() -> None:
-    assert {
-        forecaster_settings(name).name for name in ("ridge", "linear", "gru", "boosting")
-    } == set(FORECASTERS)  # type: ignore[attr-defined]
+    assert {MODELS.resolve(name).name for name in ("ridge", "linear", "gru", "boosting")} == set(
+        MODELS.parts
+    )  # type: ignore[attr-defined]

@@ -17,8 +17,9 @@ from ensue.heads import LABEL_HEADS, Regression
 from ensue.layers import ENCODERS
 from ensue.layers.pooling import POOLINGS, Pooling
 from ensue.models.classifier import ClassifierSettings
-from ensue.models.classifiers import classifier_names, classifier_settings, resize_classifier
+from ensue.models.names import resize
 from ensue.settings import read
+from ensue.tasks.classify.settings import MODELS
 
 FEATURES, SIZE, CLOSE = 4, 3, 1e-9
 LABEL_HEADS_AND_TOLD = LABEL_HEADS | {"quantiles": partial(Regression, output="quantiles")}
@@ -150,7 +151,7 @@ def test_padding_changes_nothing(body: str, pooling: str) -> None:
 
 
 def sized(settings: ClassifierSettings) -> ClassifierSettings:
-    made = resize_classifier(settings, "tiny")
+    made = resize(settings, "tiny")
     assert isinstance(made, ClassifierSettings)
     return made.model_copy(update={"embedding": settings.embedding})
 
@@ -213,14 +214,13 @@ def test_the_next_symbols_are_not_part_of_the_reported_nats() -> None:
     torch.testing.assert_close(loss.nats, -network(told).log_prob(told["target"]))
 
 
-OTHERS = ("unidirectional", "tree")
-"""A wrapper that every cell's name stands for, and a network that reads no sequences: see
-test_tree.py."""
+OTHERS = ("tree",)
+"""A network that reads no sequences: see test_tree.py."""
 
 
-@pytest.mark.parametrize("name", [name for name in classifier_names() if name not in OTHERS])
+@pytest.mark.parametrize("name", [name for name in MODELS.names if name not in OTHERS])
 def test_every_name_stands_for_a_model_that_comes_back_from_its_arrays(name: str) -> None:
-    settings = resize_classifier(classifier_settings(name), "tiny")
+    settings = resize(MODELS.resolve(name), "tiny")
     shape = Fields({"symbol": 9}, 2, 1, 2)
     model, again = (settings.build(shape, "multiclass", SIZE) for _ in range(2))  # type: ignore[attr-defined]
     if hasattr(model, "fit"):

@@ -1,5 +1,7 @@
 """What every model of what comes next obeys, networks, tables and mixtures alike."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,11 @@ from ensue.errors import RunError, SettingError
 from ensue.layers import LAYERS
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
+from ensue.models.names import resize
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.models.sizes import MODELS, SIZES, model_names, model_settings, resize_model
-from ensue.settings import Settings, assign, read, to_plain
+from ensue.settings import Settings, SizeName, assign, read, to_plain
+from ensue.tasks.generate import MODELS
 
 SIZE, BATCH, TIME = 5, 2, 7
 
@@ -177,16 +180,17 @@ def test_tied_weights_need_embeddings() -> None:
 
 
 def test_a_name_chooses_a_model() -> None:
-    assert {model_settings(name).name for name in model_names()} == set(MODELS)
-    assert model_settings("bag-of-context").body.name == "bag-of-context"
+    assert {MODELS.resolve(name).name for name in MODELS.names} == set(MODELS.parts)  # type: ignore[attr-defined]
+    assert MODELS.resolve("bag-of-context").body.name == "bag-of-context"
     with pytest.raises(
-        SettingError, match=r"^--model: there is no model 'widnow'; did you mean window\?$"
+        SettingError,
+        match=r"^--model: there is no model 'widnow' for generate; did you mean window\?$",
     ):
-        model_settings("widnow")
+        MODELS.resolve("widnow")
 
 
 def test_each_size_is_larger_than_the_one_before() -> None:
-    networks = [resize_model(model_settings("window"), size).build(SIZE) for size in SIZES]
+    networks = [resize(MODELS.resolve("window"), size).build(SIZE) for size in get_args(SizeName)]
     counts = [sum(array.size for array in network.arrays().values()) for network in networks]
     assert counts == sorted(set(counts))
-    assert resize_model(model_settings("ngram"), "large") == model_settings("ngram")
+    assert resize(MODELS.resolve("ngram"), "large") == MODELS.resolve("ngram")

@@ -13,17 +13,20 @@ from ensue.data.dataset import Examples
 from ensue.data.feeds.examples import iterate_sorted, make_batch
 from ensue.data.labelled import Example
 from ensue.data.tagged import MAX_PIECE, encode_tagged
-from ensue.layers import ENCODERS, ConvolutionSettings, RecurrentSettings, UnidirectionalSettings
+from ensue.layers import ENCODERS, ConvolutionSettings, RecurrentSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.contract import Predictor
-from ensue.models.taggers import TAGGERS, TaggerSettings
+from ensue.models.tagger import TaggerSettings
+from ensue.tasks.tag.settings import MODELS
 
 TAGS = ["D", "N", "V"]
 TEXTS = ["the/D cat/N sees/V the/D dogs/N", "Internationally/N", "a/D cats/N ran/V 42/N"]
 NARROW = {
     "bidirectional": {"width": 3},
     "convolution": {"width": 3},
-    "unidirectional": {"layer": RecurrentSettings(width=3)},
+    "recurrent": {"width": 3},
+    "window": {"width": 3},
+    "bag-of-context": {"width": 3},
     "none": {},
 }
 NETWORKS = {
@@ -38,7 +41,9 @@ NETWORKS = {
     for body, spelling, head in (
         ("bidirectional", "convolution", "crf"),
         ("convolution", "bidirectional", "softmax"),
-        ("unidirectional", "unidirectional", "crf"),
+        ("recurrent", "recurrent", "crf"),
+        ("window", "bag-of-context", "crf"),
+        ("bag-of-context", "window", "softmax"),
         ("none", "none", "softmax"),
     )
 }
@@ -64,7 +69,7 @@ def made(name: str, examples: Examples) -> Predictor:
         np.asarray(examples.steps[field]) for field in ("surface", "suffix", "capital", "target")
     )
     counted = TaggedSteps(*fields, offsets=examples.offsets, sizes=sizes)
-    return TAGGERS[name]().build(sizes).fit(counted)  # type: ignore[attr-defined]
+    return MODELS.parts[name]().build(sizes).fit(counted)  # type: ignore[attr-defined]
 
 
 def tensors(examples: Examples, *rows: int) -> Batch[torch.Tensor]:
@@ -72,7 +77,7 @@ def tensors(examples: Examples, *rows: int) -> Batch[torch.Tensor]:
 
 
 def test_every_tagger_and_encoder_is_held_to_the_laws() -> None:
-    assert {*TAGGERS} - {"tagger"} == {"most-frequent-tag", "hmm"}
+    assert {*MODELS.parts} - {"tagger"} == {"most-frequent-tag", "hmm"}
     assert {settings.body.name for settings in NETWORKS.values()} == set(ENCODERS)
     assert {settings.spelling.name for settings in NETWORKS.values()} == set(ENCODERS)
 
@@ -148,7 +153,7 @@ def test_one_very_long_sentence_among_short_ones_makes_no_large_batch() -> None:
 
 def test_settings_of_parts_are_chosen_by_name() -> None:
     settings = TaggerSettings(
-        spelling="bidirectional", head="softmax", body=UnidirectionalSettings()
+        spelling="bidirectional", head="softmax", body=RecurrentSettings(width=128)
     )  # type: ignore[arg-type]
     assert settings.spelling.cell == "lstm"
     assert TaggerSettings().spelling == ConvolutionSettings(width=64, windows=(3,), depth=1)

@@ -11,8 +11,10 @@ from torch import Tensor
 from ensue.batch import Batch
 from ensue.data.labelled import Fields
 from ensue.errors import SettingError
-from ensue.models.classifiers import build_classifier, classifier_settings, resize_classifier
+from ensue.models.names import resize
 from ensue.models.tree import TreeModel, TreeSettings
+from ensue.models.tree_leaves import build_classifier
+from ensue.tasks.classify.settings import MODELS
 
 CELLS = [cell for cell in get_args(TreeSettings.model_fields["cell"].annotation) if cell != "auto"]
 SYMBOL = torch.tensor([[1, 2, 0, 3, 0], [4, 5, 0, 0, 0]])
@@ -96,7 +98,7 @@ def test_what_was_learned_is_taken_over(model: TreeModel) -> None:
 
 def test_a_model_of_sequences_is_shown_the_words_alone() -> None:
     torch.manual_seed(0)
-    gru = resize_classifier(classifier_settings("gru"), "tiny")
+    gru = resize(MODELS.resolve("gru"), "tiny")
     over = build_classifier(gru, Fields({"symbol": 6}, children=2), "multiclass", 3).double().eval()  # type: ignore[attr-defined]
     batch, one = make_batch(), torch.ones(2)
     words = Batch({"symbol": torch.tensor([[1, 2, 3], [4, 5, 0]])}, torch.tensor([3, 2]), one, one)
@@ -141,6 +143,6 @@ def test_the_cell_is_chosen_by_the_data_and_refused_where_it_does_not_fit() -> N
 
 
 def test_the_size_is_one_dial() -> None:
-    small = resize_classifier(classifier_settings("tree"), "tiny")
+    small = resize(MODELS.resolve("tree"), "tiny")
     assert isinstance(small, TreeSettings)
     assert (small.embedding, small.width) == (50, 64)

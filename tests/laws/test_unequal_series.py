@@ -17,7 +17,7 @@ from ensue.data.series.panel import Panel, Series
 from ensue.data.series.windows import Covariates, WindowGatherer
 from ensue.errors import SettingError
 from ensue.evaluation.forecasting.naive import SIMPLE
-from ensue.models.forecasters import forecaster_settings
+from ensue.models.baselines.ridge import RidgeSettings
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast import baselines, statsforecast
@@ -129,7 +129,7 @@ def test_the_order_of_series_changes_no_figure() -> None:
     found = []
     for order in permutations(LENGTHS):
         prepared = prepared_of(panel_of(order))
-        learned = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
+        learned = fitting.fit_closed_form(RidgeSettings(), prepared)
         bands = fitting.calibrate(learned, prepared, ForecastSettings())
         told = fitting.walk_forward(learned, prepared, ForecastSettings(), prepared.origins("test"))
         found.append((bands.forecasts, np.array(bands.offsets[80]), np.sort(told.mean.ravel())))
@@ -219,7 +219,7 @@ def test_random_panels_are_learned_within_each_series(
         return true_forecast(model, inputs, at, **_)
 
     true_forecast = fitting.forecast
-    model = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
+    model = fitting.fit_closed_form(RidgeSettings(), prepared)
     monkeypatch.setattr(type(model.model), "refit", refit)
     monkeypatch.setattr(WindowGatherer, "arrays", gather)
     monkeypatch.setattr(fitting, "forecast", told)
@@ -275,7 +275,7 @@ def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_
     assert all(
         len(prepared.origins(part)) for part in ("train", "validation", "calibration", "test")
     )
-    learned = fitting.fit_closed_form(forecaster_settings("ridge"), prepared)
+    learned = fitting.fit_closed_form(RidgeSettings(), prepared)
     assert np.isfinite(learned.model.arrays()["spread"]).all()
     assert fitting.calibrate(learned, prepared, ForecastSettings()).forecasts > 0
 

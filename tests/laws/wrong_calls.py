@@ -27,8 +27,9 @@ from ensue.layers import (
     ConvolutionSettings,
     NoLayerSettings,
     Recurrent,
-    UnidirectionalSettings,
+    RecurrentSettings,
     WindowSettings,
+    build_encoder,
 )
 from ensue.layers.pooling import POOLINGS, Pooling
 from ensue.models.compiled import compile_model
@@ -52,8 +53,8 @@ OTHERS: tuple[Callable[[], Any], ...] = (
     lambda: ConvolutionSettings(width=WIDTH, windows=(3, 4)).build(INPUTS),
     lambda: WindowSettings(window=3, width=WIDTH).build(INPUTS),
     lambda: BagSettings(window=3, width=WIDTH).build(INPUTS),
-    lambda: UnidirectionalSettings(layer=WindowSettings(window=3, width=WIDTH)).build(INPUTS),
-    lambda: UnidirectionalSettings().build(INPUTS),
+    lambda: build_encoder(WindowSettings(window=3, width=WIDTH), INPUTS),
+    lambda: build_encoder(RecurrentSettings(width=128), INPUTS),
     lambda: NoLayerSettings().build(INPUTS),
 )
 

@@ -13,8 +13,9 @@ import torch
 
 from ensue.batch import Batch
 from ensue.data.codecs.tagged import TaggedWords, get_suffixes
+from ensue.models.baselines.hmm import HMMSettings
+from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
-from ensue.models.taggers import HMMSettings, MostFrequentTagSettings
 
 TRAIN = [
     ("the/D old/A dog/N barks/V", ["D", "A", "N", "V"]),

@@ -25,7 +25,7 @@ from ensue.evaluation.scores import Score
 from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.window_features import window_features, window_targets
-from ensue.models.forecasters import Sizes
+from ensue.models.forecaster_contract import Sizes
 
 
 def normal_below(x: float) -> float:

@@ -97,7 +97,7 @@ FAULTS = [
 def settings(verb: str, network: bool) -> tuple[str, ...]:
     if not network:
         return ()
-    return ("training.steps=2", f"model.body.{'layer.' if verb == CLASSIFY else ''}width=4")
+    return ("training.steps=2", "model.body.width=4")
 
 
 def failing(error: BaseException) -> Callable[..., Any]:

@@ -3,33 +3,41 @@
 import json
 import math
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+import ensue
+from ensue.cells import CELLS
 from ensue.cli.main import main
-from ensue.models.classifiers import classifier_names
-from ensue.models.forecasters import forecaster_names
-from ensue.models.sizes import SIZES, model_names
-from ensue.models.taggers import tagger_names
+from ensue.errors import Interrupted, SettingError
+from ensue.layers import ENCODERS
+from ensue.models.names import is_network
+from ensue.settings import SizeName
+from ensue.tasks import TASKS, Choices
+from ensue.training.contract import Progress
 
-NAMES = {
-    "generate": model_names(),
-    "classify": classifier_names(),
-    "tag": tagger_names(),
-    "forecast": forecaster_names(),
-}
-CHOICES = [(verb, name) for verb, names in NAMES.items() for name in dict.fromkeys(names)]
+CHOICES = [(verb, name) for verb, task in TASKS.items() for name in task.models.names]
 USES = {"generate": ["--length", "5"], "classify": ["a film"], "tag": ["the cat"], "forecast": []}
-MORE = {"forecast": ["--set", "baselines.statistical=[]"], "tag": ["--set", "codec.min_count=1"]}
+MORE = {"forecast": ["baselines.statistical=[]"], "tag": ["codec.min_count=1"]}
+CELL = """
+class Mine(Cell):
+    states = ("h",)
+    gates = ("forget", "candidate")
+
+    def equation(self, gate, state, weight):
+        forget = sigmoid(gate.forget)
+        return {"h": forget * state.h + (1 - forget) * tanh(gate.candidate)}
+"""
 
 
-def data_for(verb: str, name: str, folder: Path) -> list[str]:
-    """Write what this model can learn from; give what a person types."""
+def data_for(verb: str, name: str, folder: Path) -> str:
+    """Write what this model can learn from."""
     if name == "tree":
         (folder / "trees.txt").write_text(
             "".join(f"({n % 2} (1 a) (0 {'good' if n % 2 else 'bad'}))\n" for n in range(80))
         )
-        return [str(folder / "trees.txt"), "--format", "trees"]
+        return str(folder / "trees.txt")
     if name == "dtw":
         rows = [
             [n % 2, *(round(math.sin(t / (3 + n % 2)) + n / 99, 3) for t in range(12))]
@@ -37,7 +45,7 @@ def data_for(verb: str, name: str, folder: Path) -> list[str]:
         ]
         text = "\n".join(f"{','.join(map(str, values))}:{label}" for label, *values in rows)
         (folder / "waves.ts").write_text(f"@univariate true\n@classLabel true 0 1\n@data\n{text}\n")
-        return [str(folder / "waves.ts")]
+        return str(folder / "waves.ts")
     text = {
         "generate": "the cat sat on the mat and the dog sat on the cat.\n" * 60,
         "classify": "text,label\n"
@@ -50,7 +58,7 @@ def data_for(verb: str, name: str, folder: Path) -> list[str]:
         verb, "text.txt"
     )
     file.write_text(text)
-    return [str(file)]
+    return str(file)
 
 
 @pytest.mark.parametrize(("verb", "name"), CHOICES)
@@ -58,19 +66,30 @@ def test_each_can_be_chosen_in_every_size(
     verb: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kind = ["--format", "trees"] if name == "tree" else []
-    for size in SIZES:
+    for size in get_args(SizeName):
         command = ["train", verb, "--model", name, "--size", size, "--show-settings", *kind]
         assert main(command) == 0, capsys.readouterr().err
         assert f'task = "{verb}"' in capsys.readouterr().out
 
 
+def interrupt(event: Any) -> None:
+    if isinstance(event, Progress) and event.validation is not None:
+        raise KeyboardInterrupt
+
+
 def trains(verb: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = str(folder / "run")
-    steps = ["--set", "training.steps=2", "--set", "hardware.threads=1", *MORE.get(verb, [])]
-    data = data_for(verb, name, folder)
-    assert (
-        main(["train", verb, *data, "--model", name, "--size", "tiny", "--out", run, *steps]) == 0
-    )
+    """Train, interrupted after the first step and resumed where it is a network; use the run."""
+    run, data = str(folder / "run"), data_for(verb, name, folder)
+    steps = ["steps=2", "evaluate_every=1", "hardware.threads=1"]
+    settings = [f"training.{one}" for one in steps] + MORE.get(verb, [])
+    shape = {"format": "trees"} if name == "tree" else {}
+    how: dict[str, Any] = {"model": name, "size": "tiny", "out": run, "settings": settings, **shape}
+    if is_network(TASKS[verb].models.resolve(name)):
+        with pytest.raises(Interrupted):
+            ensue.train(verb, data, on_event=interrupt, **how)
+        assert main(["resume", run]) == 0
+    else:
+        ensue.train(verb, data, **how)
     assert json.loads(Path(run, "result.json").read_text())["rows"]
     if name not in ("tree", "dtw"):
         assert main([verb, run, *USES[verb]]) == 0
@@ -78,14 +97,29 @@ def trains(verb: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
 
 
-# Words by themselves have no units; a cell without gates may end at a perplexity that no number
-# holds.
+# A layer, or a cell of a person's own, for each verb; words by themselves have no units; a cell
+# without gates may end at a perplexity that no number holds.
 @pytest.mark.parametrize(
-    ("verb", "name"), [("tag", "none"), ("tag", "tagger"), ("generate", "irnn")]
+    ("verb", "name"),
+    [
+        *((verb, "mine.py") for verb in TASKS),
+        ("forecast", "window"),
+        ("forecast", "bag-of-context"),
+        ("classify", "window"),
+        ("tag", "bag-of-context"),
+        ("tag", "none"),
+        ("generate", "irnn"),
+    ],
 )
 def test_some_train(
-    verb: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: str,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(CELL)
     trains(verb, name, tmp_path, capsys)
 
 
@@ -97,3 +131,34 @@ def test_each_trains_and_can_be_used(
     if name == "boosting":
         pytest.importorskip("sklearn")
     trains(verb, name, tmp_path, capsys)
+
+
+def test_every_layer_and_cell_is_a_model_of_every_verb_that_can_take_it() -> None:
+    ahead = {"none", "bidirectional", "convolution"}
+    for verb, task in TASKS.items():
+        causal = verb in ("generate", "forecast")
+        names = {*ENCODERS, *CELLS} - (ahead if causal else set())
+        assert names <= set(task.models.names)
+        for name in {*ENCODERS, *CELLS} - names:
+            with pytest.raises(SettingError) as caught:
+                task.models.resolve(name)
+            assert str(caught.value).startswith(
+                f"--model: {verb} takes causal layers only, and {name} may look ahead; choose from "
+            )
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_an_unknown_name_gets_the_nearest_of_the_verb(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for typed, near in {"windw": "window", "mingruu": "mingru"}.items():
+        assert main(["train", verb, "--model", typed]) == 2
+        assert capsys.readouterr().err == (
+            f"ensue: --model: there is no model '{typed}' for {verb}; did you mean {near}?\n"
+        )
+
+
+def test_a_setting_overrides_the_size() -> None:
+    for task in TASKS.values():
+        chosen = Choices(model="gru", size="tiny", assignments=["model.body.width=7"])
+        assert task.propose(chosen).settings.model.body.width == 7  # type: ignore[attr-defined]

@@ -155,19 +155,13 @@ def test_a_python_file_in_a_run_is_never_executed(
 
 NESTED = {
     "classify": (
-        (
-            'body = {name = "unidirectional", layer = {name = "recurrent", cell = '
-            '"evil.py"}}\nname = "network"'
-        ),
+        'body = {name = "recurrent", cell = "evil.py"}\nname = "network"',
         'body = {name = "bidirectional", cell = "evil.py"}\nname = "network"',
         'name = "lm-bayes"\nsequence = {body = {name = "recurrent", cell = "evil.py"}}',
     ),
     "tag": (
         'name = "tagger"\nbody = {name = "bidirectional", cell = "evil.py"}',
-        (
-            'name = "tagger"\nspelling = {name = "unidirectional", layer = {name = '
-            '"recurrent", cell = "evil.py"}}'
-        ),
+        'name = "tagger"\nspelling = {name = "recurrent", cell = "evil.py"}',
     ),
     "forecast": ('name = "autoregressive"\nbody = {name = "recurrent", cell = "evil.py"}',),
     "generate": ('name = "sequence"\nbody = {name = "recurrent", cell = "evil.py"}',),

@@ -10,8 +10,8 @@ import pytest
 
 from ensue.api import find_task
 from ensue.cli.main import main
-from ensue.models.classifiers import CLASSIFIERS, NETWORKS
-from ensue.models.forecasters import FITTED
+from ensue.models.names import is_network
+from ensue.tasks import TASKS
 
 TEXTS = "text,label\n" + "".join(
     f"{'good nice' if step % 2 else 'bad sad'} film {step % 7},{'ab'[step % 2]}\n"
@@ -38,7 +38,7 @@ CASES = {
             SALES,
             ["--horizon", "3", "--set", "baselines.statistical=[]"],
         )
-        for name in FITTED
+        for name in ("ridge", "boosting")
     },
     "forecast linear": (
         "a.csv",
@@ -47,7 +47,8 @@ CASES = {
     ),
     **{
         f"classify {name}": ("a.csv", CURVES if name in ("dtw", "summary-features") else TEXTS, [])
-        for name in sorted(CLASSIFIERS.keys() - NETWORKS.keys())
+        for name, kind in TASKS["classify"].models.parts.items()
+        if not is_network(kind())
     },
     "classify embedding-bag": ("a.csv", TEXTS, ["--set", "training.steps=2"]),
     **{f"tag {name}": ("a.tsv", TAGGED, []) for name in ("most-frequent-tag", "hmm")},

@@ -345,7 +345,7 @@ HUGE: list[tuple[str, str, int]] = [
     ("tokens", "model.body.width", 20_000_000),
     ("tokens", "model.body.window", 2**31),
     ("bytes", "model.body.window", 99_999),
-    ("texts", "model.body.layer.width", 20_000),
+    ("texts", "model.body.width", 20_000),
     ("lm-bayes", "model.sequence.embedding", 2**62),
     ("convolution", "model.body.width", 10_000),
     ("trees", "model.width", 20_000),

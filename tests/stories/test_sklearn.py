@@ -34,7 +34,7 @@ from ensue.sklearn import Forecaster, SequenceClassifier, SequenceTagger
 
 NETWORK: dict[str, Any] = {
     "model": "gru",
-    "settings": ("body.layer.width=8", "embedding=8", "learning_rate=0.02"),
+    "settings": ("body.width=8", "embedding=8", "learning_rate=0.02"),
 }
 TEXTS = ["what a good film", "so good and so dear", "a bad film", "what a very bad one"] * 6
 MOODS = ["fine", "fine", "poor", "poor"] * 6

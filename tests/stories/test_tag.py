@@ -261,7 +261,7 @@ MODELS = [
     ["--model", "most-frequent-tag"],
     ["--model", "convolution", "--set", "model.head=softmax"],
     ["--model", "gru", "--set", "model.spelling=bidirectional"],
-    ["--model", "unidirectional"],
+    ["--model", "recurrent"],
 ]
 
 

@@ -78,14 +78,16 @@ def get_catalogue(kind: Catalogue) -> Mapping[str, Any]:
 
 def load_models() -> dict[str, Mapping[str, Any]]:
     """Return the models of each verb."""
-    from ensue.layers import ENCODERS, LAYERS
-    from ensue.models.classifiers import CLASSIFIERS
-    from ensue.models.forecasters import FORECASTERS
-    from ensue.models.ngram import Ngram
-    from ensue.models.taggers import TAGGERS
+    from ensue.tasks import TASKS
 
-    both_ways = {"classify": {**ENCODERS, **CLASSIFIERS}, "tag": {**ENCODERS, **TAGGERS}}
-    return {"generate": {"ngram": Ngram, **LAYERS}, **both_ways, "forecast": FORECASTERS}
+    return {
+        verb: {
+            **{name: type(one) for name, one in task.models.others.items()},
+            **task.models.parts,
+            **task.models.layers,
+        }
+        for verb, task in TASKS.items()
+    }
 
 
 def show_models() -> None:

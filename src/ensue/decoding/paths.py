@@ -15,8 +15,7 @@ from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.decoding.uniform import uniform
-from ensue.models.forecaster_contract import Uniforms
-from ensue.models.forecasters import Forecasting
+from ensue.models.forecaster_contract import Forecasting, Uniforms
 
 TINY = 2.0**-54
 """Uniform numbers keep this distance from 0 and 1, where quantiles are infinite."""

@@ -6,17 +6,24 @@ from ensue.layers.contract import Causal, Encoder
 from ensue.layers.convolution import Convolution, ConvolutionSettings
 from ensue.layers.none import NoLayer, NoLayerSettings
 from ensue.layers.recurrent import Recurrent, RecurrentSettings
-from ensue.layers.unidirectional import LAYERS, Unidirectional, UnidirectionalSettings
+from ensue.layers.unidirectional import Unidirectional, build_encoder
 from ensue.layers.window import Window, WindowSettings
 from ensue.settings import Settings
+
+LAYERS: dict[str, type[Settings]] = {
+    "recurrent": RecurrentSettings,
+    "window": WindowSettings,
+    "bag-of-context": BagSettings,
+}
+"""Causal layers."""
 
 ENCODERS: dict[str, type[Settings]] = {
     "none": NoLayerSettings,
     "bidirectional": BidirectionalSettings,
     "convolution": ConvolutionSettings,
-    "unidirectional": UnidirectionalSettings,
+    **LAYERS,
 }
-"""Encoders, which may read the future; LAYERS holds the causal layers."""
+"""Encoders: layers that may look ahead, and causal layers."""
 
 __all__ = [
     "ENCODERS",
@@ -34,7 +41,7 @@ __all__ = [
     "Recurrent",
     "RecurrentSettings",
     "Unidirectional",
-    "UnidirectionalSettings",
     "Window",
     "WindowSettings",
+    "build_encoder",
 ]

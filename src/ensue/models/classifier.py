@@ -15,7 +15,7 @@ from ensue.data.codecs.labels import LabelKind
 from ensue.data.labelled import Fields
 from ensue.errors import SettingError
 from ensue.heads import LABEL_HEADS, Categorical, Regression
-from ensue.layers import ENCODERS, Unidirectional, UnidirectionalSettings
+from ensue.layers import ENCODERS, RecurrentSettings, Unidirectional, build_encoder
 from ensue.layers.padding import without_padding
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor
@@ -32,7 +32,7 @@ class ClassifierSettings(Settings):
     name: Literal["network"] = "network"
     embedding: int = Field(default=100, ge=1)
     """Embedding features of each symbol of a step."""
-    body: Body = UnidirectionalSettings()
+    body: Body = RecurrentSettings(width=128)
     """Encoder of the steps."""
     pooling: Literal["last", "ends", "mean", "max", "sum", "attention"] = "max"
     """Pooling of the steps to one vector; ends joins the first and last step."""
@@ -80,7 +80,9 @@ class Classifier(ParameterMixin, Predictor):
         super().__init__()
         self.settings, self.shape = settings, shape
         self.tables = build_embeddings(shape.symbols, settings.embedding)
-        self.body = settings.body.build(len(shape.symbols) * settings.embedding + shape.numbers)
+        self.body = build_encoder(
+            settings.body, len(shape.symbols) * settings.embedding + shape.numbers
+        )
         self.pooling = Pooling(settings.pooling, self.body.width)
         features = self.pooling.features + shape.static
         number = kind == "regression"

@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 
 from ensue.batch import Batch
 from ensue.heads import TAG_HEADS, CRFSettings
-from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings
+from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings, build_encoder
 from ensue.models.contract import Predictor
 from ensue.models.parameters import ParameterMixin
 from ensue.settings import Settings, choice
@@ -76,7 +76,7 @@ class Tagger(ParameterMixin, Predictor):
         self.settings = settings
         self.word = nn.Embedding(sizes["word"], settings.word)
         self.character = nn.Embedding(sizes["character"], settings.character, padding_idx=0)
-        self.spelling = settings.spelling.build(settings.character)
+        self.spelling = build_encoder(settings.spelling, settings.character)
         self.affixes = nn.ModuleDict(
             {name: nn.Embedding(sizes[name], settings.affix) for name in (*AFFIXES, "shape")}
         )
@@ -85,7 +85,7 @@ class Tagger(ParameterMixin, Predictor):
         if vectors is not None:
             self.vectors = nn.Parameter(torch.from_numpy(vectors), requires_grad=False)
             inputs += vectors.shape[1]
-        self.body = settings.body.build(inputs)
+        self.body = build_encoder(settings.body, inputs)
         self.head = settings.head.build(self.body.width, sizes["target"])
         self.dropout = nn.Dropout(settings.dropout)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ensue.data.labelled import LabelledReader
-from ensue.models.sizes import SizeName
-from ensue.settings import Settings
+from ensue.models.names import Models
+from ensue.settings import Settings, SizeName
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 
@@ -88,15 +88,13 @@ class Task:
     name: str
     description: str
     settings: type[Settings]
+    models: Models
     results: tuple[str, ...]
     """Files written after the training; the last is written at the very end and marks the run as
     finished."""
     propose: Callable[[Choices], Proposal]
     """Fill in all settings from the file, then the options, then the assignments. Raises
     SettingError, DataError."""
-    trains: Callable[[Any], bool]
-    """Whether the settings describe a network, trained by gradient on a device. Other models are
-    fitted in closed form."""
     train: Callable[[Run, Any, Sequence[Path], Callback], Any]
     """Train in a new or resumed run until its budget is spent, and return the trained model. The
     same call finishes a training that was killed at any moment. Raises UserError,

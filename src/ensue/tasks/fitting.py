@@ -19,6 +19,7 @@ from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.errors import Interrupted, UserError
 from ensue.models.contract import Predictor
+from ensue.models.names import is_network
 from ensue.models.parameters import get_device
 from ensue.training import devices
 from ensue.training.contract import Callback, Feed, Note, Progress, Working
@@ -49,16 +50,17 @@ class Fitted:
     """Updates after which a network had its lowest validation loss."""
 
 
-def prepare_hardware(
-    run: Run, settings: Any, on_event: Callback, *, network: bool = True
-) -> HardwareSettings:
+def prepare_hardware(run: Run, settings: Any, on_event: Callback) -> HardwareSettings:
     """Select device and threads: those of before for a resumed run, the CPU without a network.
 
-    A note names what differs from before. `settings` has the fields training and seed.
+    A note names what differs from before. `settings` has the fields model, training and seed.
     """
     before, hardware = run.about.get("hardware", {}), settings.training.hardware
     hardware = devices.restore_hardware(
-        hardware if network else HardwareSettings(device="cpu", threads=hardware.threads), before
+        hardware
+        if is_network(settings.model)
+        else HardwareSettings(device="cpu", threads=hardware.threads),
+        before,
     )
     device = devices.prepare(hardware, settings.seed)
     now = devices.describe_hardware(device, hardware)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ensue.errors import SettingError
 from ensue.layers import RecurrentSettings
+from ensue.models.names import Models, resize
 from ensue.settings import Settings, assign, parse_toml, read
 from ensue.tasks.contract import Choices, Proposal
 from ensue.training.folder.run import SMALL
@@ -52,7 +53,6 @@ def load_config(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
 def finish(settings: Any, reasons: Sequence[str]) -> Proposal:
     """Make the proposal; a cell that does not compile is reported before the data is read."""
     body = getattr(settings.model, "body", None)
-    body = getattr(body, "layer", body)
     if isinstance(body, RecurrentSettings):
         body.program()
     return Proposal(settings, tuple(reasons))
@@ -96,6 +96,17 @@ def with_budget(settings: S, choices: Choices) -> S:
         data = data.model_copy(update={"test_file": str(choices.test)})
     seed = now.seed if choices.seed is None else choices.seed
     return change(settings, training=training, data=data, seed=seed)
+
+
+def with_model(settings: S, choices: Choices, models: Models, default: str | None = None) -> S:
+    """Choose the model by name, or else the default one, and set its size.
+
+    `settings` has the field model.
+    """
+    now: Any = settings
+    name = choices.model or default
+    model = now.model if name is None else models.resolve(name)
+    return change(settings, model=model if choices.size is None else resize(model, choices.size))
 
 
 def apply_overrides(settings: S, choices: Choices) -> S:

@@ -163,7 +163,6 @@ def layer_name(body: Any) -> str:
     ...  layer_name(RecurrentSettings(cell="lstm", width=8, depth=2)))
     ('gru 8', 'lstm 2 x 8')
     """
-    body = getattr(body, "layer", body)
     cell = RecurrentSettings(cell=body.cell).program().name if hasattr(body, "cell") else ""
     ways = "" if cell and isinstance(body, RecurrentSettings) else body.name
     width, depth = getattr(body, "width", ""), getattr(body, "depth", 1)

@@ -27,8 +27,7 @@ def tag(
     Args:
         data: Tagged sentences (CoNLL-U, CoNLL columns, TSV, JSON Lines), or a demo; by default the
             demo `tokens`.
-        model: Model: lstm, gru or another cell, convolution, unidirectional, hmm,
-            most-frequent-tag.
+        model: Model: lstm, gru or another cell, convolution, recurrent, hmm, most-frequent-tag.
         column: Tag column: upos, xpos, ... in CoNLL-U; otherwise its number from 1 or its name.
         word: Word column: its number from 1 or its name in the header.
         tokens: Key of the list of words in JSON Lines.

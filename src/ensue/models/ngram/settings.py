@@ -1,4 +1,4 @@
-"""Settings of n-gram models."""
+"""N-gram language model: counts of successive symbols, smoothed (Kneser & Ney 1995)."""
 
 from __future__ import annotations
 

@@ -9,20 +9,27 @@ from ensue.data.demos import DEMOS, demo_name
 from ensue.data.detect import OF_STEPS, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
-from ensue.models.classifiers import NETWORKS, classifier_settings, resize_classifier
 from ensue.tasks.classify.data import read_into
 from ensue.tasks.classify.pretrained import match_pretrained
 from ensue.tasks.classify.report import summarise
 from ensue.tasks.classify.settings import (
     MEASUREMENT_READERS,
     MODEL_REASONS,
+    MODELS,
     READER_DEFAULTS,
     ClassifySettings,
 )
 from ensue.tasks.classify.trained import open_classifier
 from ensue.tasks.classify.training import train_classifier
 from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
-from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
+from ensue.tasks.proposal import (
+    apply_overrides,
+    change,
+    finish,
+    load_config,
+    with_budget,
+    with_model,
+)
 
 DEMO = "modules"
 
@@ -49,22 +56,19 @@ def _propose(choices: Choices) -> Proposal:
     settings = change(settings, **defaults)
     if choices.codec is not None:
         settings = change(settings, codec=_get_codec_settings(choices.codec))
-    if choices.model is not None:
-        settings = change(settings, model=classifier_settings(choices.model))
-    elif "model" in defaults:
+    name = None
+    if choices.model is None and "model" in defaults:
         reasons.append(f"{MODEL_REASONS[kind]} (choose with --model)")
-    elif "model" not in values:
+    elif choices.model is None and "model" not in values:
         auxiliary = any(one.startswith("model.auxiliary") for one in choices.assignments)
         name = "lstm" if auxiliary else "convolution"
-        settings = change(settings, model=classifier_settings(name))
         why = (
             "the auxiliary loss needs a unidirectional model"
             if auxiliary
             else "fast, and accurate on short texts"
         )
         reasons.append(f"model {name}: {why} (choose with --model)")
-    if choices.size is not None:
-        settings = change(settings, model=resize_classifier(settings.model, choices.size))
+    settings = with_model(settings, choices, MODELS, name)
     settings = apply_overrides(with_budget(settings, choices), choices)
     if kind in READER_DEFAULTS and settings.codec.name != READER_DEFAULTS[kind]["codec"].name:
         what = f"the codec {settings.codec.name} does not fit data of the format {kind}"
@@ -104,9 +108,9 @@ CLASSIFY = Task(
     name="classify",
     description="predict one label for a sequence",
     settings=ClassifySettings,
+    models=MODELS,
     results=(REPORT, RESULT),
     propose=_propose,
-    trains=lambda settings: settings.model.name in NETWORKS,
     train=train_classifier,
     open=open_classifier,
     summarise=summarise,

@@ -10,7 +10,6 @@ import torch
 from ensue.data.codecs import TextContent, load_codec
 from ensue.data.codecs.text import SYMBOL
 from ensue.errors import RunError
-from ensue.layers import UnidirectionalSettings
 from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import read_stored
@@ -45,9 +44,7 @@ def match_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSet
         raise RunError("the network of the run has no embedding", where=folder, hint=HINT)
     with limit_model_size(run):
         model.build(run.parse(CODEC, load_codec).size)
-    return settings.model_copy(
-        update={"embedding": model.embedding, "body": UnidirectionalSettings(layer=model.body)}
-    )
+    return settings.model_copy(update={"embedding": model.embedding, "body": model.body})
 
 
 def pretrained_codec(folder: str) -> TextContent:

@@ -37,9 +37,9 @@ from ensue.evaluation.conformal import (
 )
 from ensue.evaluation.predictions import Predictions
 from ensue.evaluation.scores import with_intervals
-from ensue.models.classifiers import build_classifier
 from ensue.models.contract import Predictor
 from ensue.models.parameters import load_into
+from ensue.models.tree_leaves import build_classifier
 from ensue.settings import read
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.classify.column_names import rename_columns, with_training_names

@@ -22,10 +22,10 @@ from ensue.evaluation.ranking import Role
 from ensue.evaluation.scores import Score, by_group, with_intervals
 from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
-from ensue.models.classifiers import CLASSIFIERS, NETWORKS, build_classifier
 from ensue.models.contract import Predictor
+from ensue.models.names import is_network
 from ensue.models.tree import TreeSettings
-from ensue.models.tree_leaves import leaf_fields
+from ensue.models.tree_leaves import build_classifier, leaf_fields
 from ensue.settings import Settings
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.classify.data import read_parts, save_codecs
@@ -33,7 +33,7 @@ from ensue.tasks.classify.diagnostics import compute_details
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.pretrained import copy_pretrained
 from ensue.tasks.classify.report import markdown, name_model
-from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.classify.settings import MODELS, ClassifySettings
 from ensue.tasks.classify.trained import CALIBRATION, UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.fitting import (
     Budget,
@@ -61,7 +61,7 @@ def train_classifier(
 ) -> LabelModel:
     """Train until the budget is spent; a resumed run continues from its last checkpoint."""
     budget = Budget.of(settings.training)
-    machine = prepare_hardware(run, settings, on_event, network=settings.model.name in NETWORKS)
+    machine = prepare_hardware(run, settings, on_event)
     on_event(Working("reading the data"))
     parts = read_parts(run, settings, data, on_event)
     settings = _resolve(settings, parts, on_event)
@@ -85,7 +85,7 @@ def fit_classifier(
     run: Run, settings: ClassifySettings, parts: LabelledParts, on_event: Callback
 ) -> LabelModel:
     """Train in a new run on encoded parts, without baselines or test, for scikit-learn."""
-    machine = prepare_hardware(run, settings, on_event, network=settings.model.name in NETWORKS)
+    machine = prepare_hardware(run, settings, on_event)
     save_codecs(run, parts)
     training = remaining_training(
         settings.training, machine, Budget.of(settings.training), on_event
@@ -111,7 +111,7 @@ def _choose_baselines(
     settings: ClassifySettings, parts: LabelledParts, on_event: Callback
 ) -> list[Settings]:
     """Choose the baselines that fit the data, other than the run's own model."""
-    baselines: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name not in NETWORKS]
+    baselines: list[Any] = [one for kind in MODELS.parts.values() if not is_network(one := kind())]
     shape, labels = leaf_fields(parts.content.shape), parts.labels
     if labels.size > MAX_LABELS:
         on_event(Note(f"{labels.size:,} labels are too many for baselines other than majority"))
@@ -137,7 +137,7 @@ def _fit(
     on_event: Callback,
 ) -> Fitted:
     """Fit the run's model, by gradient or in closed form, and write its weights to the run."""
-    if settings.model.name in NETWORKS:
+    if is_network(settings.model):
         return _train(run, settings.model_copy(update={"training": training}), parts, on_event)
     on_event(Working(f"fitting {name_model(settings.model)}"))
     fitted = _fit_closed_form(parts, settings.model, parts["train"])
@@ -205,7 +205,7 @@ def _conclude(
         )
 
     rows = [score(name, "baseline", one) for name, one in baselines.items()]
-    role: Role = "network" if settings.model.name in NETWORKS else "baseline"
+    role: Role = "network" if is_network(settings.model) else "baseline"
     rows.append(score(name_model(settings.model), role, fitted))
     raw = predict(fitted.model, test, labels)
     details = compute_details(model, parts, raw)
@@ -214,7 +214,13 @@ def _conclude(
         task="classify",
         rows=tuple(rows),
         recommendation=recommend(
-            run, rows, {name: name for name in CLASSIFIERS if name not in (*NETWORKS, "majority")}
+            run,
+            rows,
+            {
+                name: name
+                for name, kind in MODELS.parts.items()
+                if name != "majority" and not is_network(kind())
+            },
         ),
         selected=(
             *(line for one in (fitted, *baselines.values()) for line in one.selected),

@@ -20,7 +20,8 @@ from ensue.data.series.parts import read_series_of_parts
 from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
 from ensue.evaluation.forecasting.metrics import Scales, naive_scale, observed_spread
 from ensue.evaluation.forecasting.naive import errors_spread
-from ensue.models.forecasters import FITTED, Sizes
+from ensue.models.forecaster_contract import Sizes
+from ensue.models.names import is_network
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
@@ -128,7 +129,7 @@ def lay_out_panel(
     Raises DataError.
     """
     where = next(iter(files), "series")
-    layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, where)
+    layout, long = lay_out(panel, settings.backtest, not is_network(settings.model), where)
     panel, short = panel.parted(long)
     ends = [max(len(one) - layout.test - layout.validation_steps, 0) for one in panel.series]
     prepared = Prepared(panel, layout, Covariates.fit(panel, ends), short)

@@ -14,7 +14,7 @@ from ensue.data.series.windows import WindowGatherer
 from ensue.decoding.paths import draws, sample_paths
 from ensue.evaluation.forecasting.distributions import Forecast, Normals, Sampled, concatenate
 from ensue.models.contract import Predictor
-from ensue.models.forecasters import Forecasting
+from ensue.models.forecaster_contract import Forecasting
 from ensue.models.parameters import get_device
 from ensue.training.devices import to_device
 

@@ -8,12 +8,30 @@ from pydantic import Field
 
 from ensue.data.series.backtest import BacktestSettings
 from ensue.data.series.panel import SeriesSettings
+from ensue.layers import LAYERS
+from ensue.models.autoregressive import AutoregressiveSettings
+from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
-from ensue.models.forecasters import FORECASTERS
+from ensue.models.direct import DirectSettings
+from ensue.models.names import Models
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
-Model = Annotated[Any, choice(FORECASTERS)]
+MODELS = Models(
+    "forecast",
+    {
+        "autoregressive": AutoregressiveSettings,
+        "direct": DirectSettings,
+        "ridge": RidgeSettings,
+        "boosting": BoostingSettings,
+    },
+    layers=LAYERS,
+    network=lambda body: AutoregressiveSettings(body=body),
+    others={"linear": DirectSettings(depth=0), "mlp": DirectSettings(depth=2)},
+    size="small",
+)
+
+Model = Annotated[Any, choice(MODELS.parts)]
 
 
 class BaselineSettings(Settings):

@@ -9,7 +9,6 @@ from pathlib import Path
 from torch import nn
 
 from ensue.data.series.windows import WindowFeed
-from ensue.models.forecasters import FITTED
 from ensue.models.parameters import get_device
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
@@ -43,7 +42,7 @@ def train_forecaster(
 ) -> ForecastModel:
     """Train until the budget is spent; a resumed run continues, with bit-identical results."""
     budget = Budget.of(settings.training)
-    machine = prepare_hardware(run, settings, on_event, network=settings.model.name not in FITTED)
+    machine = prepare_hardware(run, settings, on_event)
     prepared = prepare(run, settings, data, on_event)
     with limit_model_size(run):
         model, _ = backtest.build_model(settings.model, prepared)

@@ -90,9 +90,7 @@ def train_text(
 ) -> TextModel:
     """Train in a run until its budget is spent; a resumed run does not repeat finished steps."""
     budget = Budget.of(settings.training)
-    hardware = prepare_hardware(
-        run, settings, on_event, network=not isinstance(settings.model, NgramSettings)
-    )
+    hardware = prepare_hardware(run, settings, on_event)
     parts = read_parts(run, settings, data, budget, on_event)
     if isinstance(settings.model, NgramSettings):
         return _train_ngram(run, settings, settings.model, parts, on_event)

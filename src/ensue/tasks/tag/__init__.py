@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from ensue.models.taggers import TAGGERS as TAGGERS
-from ensue.models.taggers import TaggerSettings, resize_tagger, tagger_settings
 from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
-from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
+from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
 from ensue.tasks.tag.report import summarise
-from ensue.tasks.tag.settings import TagSettings
+from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import open_tagger
 from ensue.tasks.tag.training import train_tagger
 
@@ -16,14 +14,11 @@ def _propose(choices: Choices) -> Proposal:
     """Fill in all settings: the file first, then flags, then `--set` assignments."""
     settings, values = load_config(TagSettings, choices)
     reasons: list[str] = []
-    if choices.model is not None:
-        settings = change(settings, model=tagger_settings(choices.model))
-    elif "model" not in values:
+    if choices.model is None and "model" not in values:
         reasons.append(
             "model lstm, bidirectional, with a CRF: the standard tagger (choose with --model)"
         )
-    if choices.size is not None:
-        settings = change(settings, model=resize_tagger(settings.model, choices.size))
+    settings = with_model(settings, choices, MODELS)
     return finish(apply_overrides(with_budget(settings, choices), choices), reasons)
 
 
@@ -31,9 +26,9 @@ TAG = Task(
     name="tag",
     description="predict one label for every word of a sentence",
     settings=TagSettings,
+    models=MODELS,
     results=(REPORT, RESULT),
     propose=_propose,
-    trains=lambda settings: isinstance(settings.model, TaggerSettings),
     train=train_tagger,
     open=open_tagger,
     summarise=summarise,

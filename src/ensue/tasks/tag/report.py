@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ensue.escape import for_markdown
-from ensue.models.taggers import MostFrequentTagSettings, TaggerSettings
+from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
+from ensue.models.tagger import TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.contract import RESULT, Summary
 from ensue.tasks.model_card import bullets, files, make_summary, model_card, sentence, table

@@ -8,11 +8,24 @@ from pydantic import Field
 
 from ensue.data.codecs.tagged import TaggedWords
 from ensue.data.readers.tagged import TaggedSettings
-from ensue.models.taggers import TAGGERS, TaggerSettings
+from ensue.layers import ENCODERS, BidirectionalSettings
+from ensue.models.baselines.hmm import HMMSettings
+from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
+from ensue.models.names import Models
+from ensue.models.tagger import TaggerSettings
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
-Model = Annotated[Any, choice(TAGGERS)]
+MODELS = Models(
+    "tag",
+    {"most-frequent-tag": MostFrequentTagSettings, "hmm": HMMSettings, "tagger": TaggerSettings},
+    layers=ENCODERS,
+    network=lambda body: TaggerSettings(body=body),
+    cell=BidirectionalSettings,
+    size="base",
+)
+
+Model = Annotated[Any, choice(MODELS.parts)]
 
 
 class TagSettings(Settings):

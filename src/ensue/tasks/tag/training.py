@@ -17,8 +17,10 @@ from ensue.data.tagged import TaggedParts, count_covered
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.scores import Score, with_intervals
 from ensue.inspection import diagnostics
+from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
-from ensue.models.taggers import TAGGERS, HMMSettings, TaggerSettings
+from ensue.models.names import is_network
+from ensue.models.tagger import TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
@@ -35,7 +37,7 @@ from ensue.tasks.fitting import (
 from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
 from ensue.tasks.tag.data import load_vectors, read_parts, save_codec
 from ensue.tasks.tag.report import markdown, name_model
-from ensue.tasks.tag.settings import TagSettings
+from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import TagModel, make_truth, open_tokenizer, predict_tags
 from ensue.training.contract import Callback, Note, Stage, Working
 from ensue.training.folder.run import METRICS, Run
@@ -50,9 +52,7 @@ def train_tagger(
 ) -> TagModel:
     """Train until the budget is spent; a resumed run continues from its last checkpoint."""
     budget = Budget.of(settings.training)
-    machine = prepare_hardware(
-        run, settings, on_event, network=isinstance(settings.model, TaggerSettings)
-    )
+    machine = prepare_hardware(run, settings, on_event)
     on_event(Working("reading the data"))
     parts = read_parts(run, settings, data, on_event)
     candidates = {name_model(one): one for one in _choose_baselines(settings, parts, on_event)}
@@ -79,7 +79,7 @@ def _choose_baselines(
     Models of tag pairs cost the square of the tags: with many, the HMM is not fitted, and a CRF
     gets a note.
     """
-    baselines = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
+    baselines = [one for kind in MODELS.parts.values() if not is_network(one := kind())]
     if parts.known_tags > MANY_TAGS:
         on_event(Note(f"hmm: not fitted, since {parts.known_tags:,} tags make too many pairs"))
         baselines = [one for one in baselines if not isinstance(one, HMMSettings)]
@@ -94,9 +94,7 @@ def _choose_baselines(
 
 def fit_tagger(run: Run, settings: TagSettings, parts: TaggedParts, on_event: Callback) -> TagModel:
     """Train in a new run on encoded parts, without baselines or test, for scikit-learn."""
-    machine = prepare_hardware(
-        run, settings, on_event, network=isinstance(settings.model, TaggerSettings)
-    )
+    machine = prepare_hardware(run, settings, on_event)
     save_codec(run, parts)
     training = remaining_training(
         settings.training, machine, Budget.of(settings.training), on_event
@@ -128,7 +126,7 @@ def _fit(
     on_event: Callback,
 ) -> Fitted:
     """Fit the run's model, by gradient or in closed form, and write its weights to the run."""
-    if isinstance(settings.model, TaggerSettings):
+    if is_network(settings.model):
         return _train(run, settings.model_copy(update={"training": training}), parts, on_event)
     fitted = _fit_closed_form(parts, settings.model, parts.parts["train"])
     run.write_arrays(fitted.model.arrays())
@@ -171,7 +169,7 @@ def _conclude(
         return Score(name, role, metrics, intervals, truth.losses(predicted), unit, *size, spans)
 
     rows = [score(name, "baseline", one) for name, one in baselines.items()]
-    role: Role = "network" if isinstance(settings.model, TaggerSettings) else "baseline"
+    role: Role = "network" if is_network(settings.model) else "baseline"
     rows.append(score(name_model(settings.model), role, fitted))
     details = truth.details(predict_tags(fitted.model, test)[0])
     details["primary_metric"] = "span_f1" if rows[-1].higher else "tag_accuracy"
@@ -193,7 +191,9 @@ def _conclude(
     costs, metric = get_network_costs(rows), rows[-1].unit if rows[-1].higher else ""
     warnings += diagnostics.diagnose_labels(costs, counts, recalls, run.rows(METRICS), metric)
     model_flags = {
-        name_model(kind()): name for name, kind in TAGGERS.items() if kind is not TaggerSettings
+        name_model(kind()): name
+        for name, kind in MODELS.parts.items()
+        if kind is not TaggerSettings
     }
     advice = recommend(run, rows, model_flags)
     result = Result(

@@ -1,0 +1,118 @@
+"""Names of models: what `--model NAME` stands for in each verb, and what `--size` changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_args
+
+from ensue.cells import CELLS
+from ensue.errors import SettingError, did_you_mean
+from ensue.layers import ENCODERS, LAYERS, RecurrentSettings
+from ensue.models.autoregressive import AutoregressiveSettings
+from ensue.models.baselines.lm_bayes import LMBayesSettings
+from ensue.models.classifier import ClassifierSettings
+from ensue.models.direct import DirectSettings
+from ensue.models.sequence import SequenceSettings
+from ensue.models.tagger import TaggerSettings
+from ensue.models.tree import TreeSettings
+from ensue.settings import Settings, SizeName, read_trusted
+
+S = TypeVar("S", bound=Settings)
+
+LABELS = {"embedding": (50, 100, 200, 300), "width": (64, 128, 256, 384), "depth": (1, 1, 1, 2)}
+SIZES: dict[type[Settings], Mapping[str, tuple[int, int, int, int]]] = {
+    SequenceSettings: {
+        "embedding": (32, 128, 128, 256),
+        "width": (128, 384, 512, 1024),
+        "depth": (1, 1, 2, 3),
+    },
+    ClassifierSettings: LABELS,
+    LMBayesSettings: LABELS,
+    TreeSettings: LABELS,
+    TaggerSettings: {
+        "word": (32, 64, 100, 200),
+        "spelling": (24, 48, 64, 128),
+        "width": (48, 96, 128, 256),
+    },
+    AutoregressiveSettings: {"width": (16, 32, 64, 128)},
+    DirectSettings: {"width": (64, 128, 256, 512)},
+}
+"""Every network, and its dimensions in the sizes tiny, small, base and large."""
+
+
+def is_network(model: Settings) -> bool:
+    """Whether a model is a network, trained by gradient; others are fitted in closed form."""
+    return type(model) in SIZES
+
+
+def resize(model: S, size: SizeName) -> S:
+    """Set the dimensions of a network and of the layers in it.
+
+    Models fitted in closed form take their size from the data, and are returned unchanged.
+
+    >>> resize(ClassifierSettings(body=RecurrentSettings()), "large").body.depth
+    2
+    """
+    at = get_args(SizeName).index(size)
+    return _resize(model, {name: four[at] for name, four in SIZES.get(type(model), {}).items()})
+
+
+def _resize(part: Any, sizes: Mapping[str, int]) -> Any:
+    changes: dict[str, Any] = {}
+    for name, value in part:
+        if name in ("sequence", "body"):
+            changes[name] = _resize(value, sizes)
+        elif name in sizes and isinstance(value, Settings):
+            changes[name] = _resize(value, {"width": sizes[name]})
+        elif name in sizes:
+            changes[name] = sizes[name]
+    return part.model_copy(update=changes)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models that a verb takes, and the network that it makes of a layer or a cell."""
+
+    verb: str
+    parts: Mapping[str, type[Settings]]
+    """Settings of each model by name."""
+    layers: Mapping[str, type[Settings]]
+    """Layers that its network takes: LAYERS, or ENCODERS where it may look ahead."""
+    network: Callable[[Any], Settings]
+    """Builds the settings of its network around a layer."""
+    cell: type[Settings] = RecurrentSettings
+    """The layer that runs a cell."""
+    others: Mapping[str, Settings] = field(default_factory=dict)
+    """Further names, of models with other defaults."""
+    size: SizeName | None = None
+    """Size of a network that is chosen by its layer or cell; None for the layer's own."""
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that `resolve` knows."""
+        return [*self.others, *self.parts, *self.layers, *CELLS]
+
+    def resolve(self, name: str) -> Any:
+        """Look up a model by name, or by the path of a Python file that defines a cell.
+
+        The file is executed. Raises SettingError that suggests the nearest name.
+        """
+        if name in self.others:
+            return self.others[name]
+        if name in self.parts:
+            return self.parts[name]()
+        if name in self.layers:
+            layer = self.layers[name]()
+        elif name in CELLS or name.endswith(".py"):
+            layer = read_trusted(self.cell, {"cell": name})
+        elif name in ENCODERS:
+            what = f"{self.verb} takes causal layers only, and {name} may look ahead"
+            raise SettingError(what, where="--model", hint=did_you_mean("", {*LAYERS, *CELLS}))
+        else:
+            hint = did_you_mean(name, self.names)
+            raise SettingError(
+                f"there is no model {name!r} for {self.verb}", where="--model", hint=hint
+            )
+        made = self.network(layer)
+        return made if self.size is None else resize(made, self.size)
