@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import ensue
-from ensue.tasks.generate.report import COLUMNS, cells
+from ensue.tasks.generate.report import TEXT
+from ensue.tasks.model_card import metrics_table, table
+from ensue.tasks.results import RESULT, Result
 
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CLASSICAL = (
@@ -46,12 +48,10 @@ def train(path: Path, **choices: Any) -> tuple[Any, float]:
 
 
 def show(model: Any, seconds: float) -> None:
-    result = json.loads(model.run.read("result.json"))
+    result = Result.from_json(model.run.read_json(RESULT))
     print(f"\n{seconds:.0f} s in all, load average {os.getloadavg()[0]:.1f}")
-    print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
-    for row in cells(result["rows"]):
-        print("| " + " | ".join(row) + " |")
-    print(f"\n{result['recommendation']}", flush=True)
+    print(table(*metrics_table(result, TEXT)))
+    print(f"\n{result.recommendation.recommendation}", flush=True)
 
 
 def shakespeare(minutes: float = 3.0, seed: float = 1) -> None:
@@ -77,7 +77,7 @@ def wikitext() -> None:
         )
         for row in json.loads(model.run.read("result.json"))["rows"]:
             low, high = row["intervals"]["perplexity_per_token"]
-            figure = f"{row['perplexity_per_token']:.1f} | {low:.1f} to {high:.1f}"
+            figure = f"{row['metrics']['perplexity_per_token']:.1f} | {low:.1f} to {high:.1f}"
             print(f"| {row['name']} | {figure} | {row['seconds']:.1f} |", flush=True)
 
 

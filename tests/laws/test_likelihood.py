@@ -14,7 +14,7 @@ from torch import nn
 from torch.distributions import Categorical
 
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.intervals import Chunks, difference, intervals
+from ensue.evaluation.intervals import Chunks, intervals
 from ensue.evaluation.likelihood import FIGURES, Likelihood, paid
 from ensue.evaluation.line_scores import by_line, line_numbers
 from ensue.evaluation.prequential import prequential
@@ -245,11 +245,21 @@ def test_a_difference_is_sharper_than_its_two_parts():
     shared = random.exponential(1.0, 5000)
     text = encoded(5000)
     first, second = (
-        Chunks.of(text, shared + random.normal(shift, 0.05, 5000)) for shift in (0.02, 0.0)
+        text_score(
+            "lstm",
+            "network",
+            text,
+            shared + random.normal(shift, 0.05, 5000),
+            seconds=0.0,
+            parameters=0,
+        )
+        for shift in (0.02, 0.0)
     )
-    mean, (low, high) = difference(first, second, text.characters)
+    mean, (low, high) = first.paired_difference(second)
+    assert mean == pytest.approx(first.cost - second.cost)
+    assert first.cost == pytest.approx(first.metrics["nats_per_character"])
     assert 0 < low < mean < high
-    own = intervals(first, Likelihood.of(text, shared))["nats_per_character"]
+    own = first.intervals["nats_per_character"]
     assert (high - low) < 0.2 * (own[1] - own[0])
 
 
@@ -328,7 +338,9 @@ def test_a_row_becomes_json():
         2.0,
         40_000,
     )
-    assert json.loads(json.dumps(found))["intervals"]["perplexity"][0] < found["perplexity"]
+    assert (
+        json.loads(json.dumps(found))["intervals"]["perplexity"][0] < found["metrics"]["perplexity"]
+    )
 
 
 def test_lines_are_counted_as_an_editor_does():

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ensue.cli.main import main
-from ensue.evaluation.ranking import Role, best_model, explain_recommendation
-from ensue.evaluation.scores import Score
+from ensue.evaluation.ranking import best_model, explain_recommendation
+from ensue.evaluation.scores import Role, Score
 from ensue.evaluation.spans import SpanRules
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.inspection.diagnostics import worse_than_baseline

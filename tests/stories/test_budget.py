@@ -118,7 +118,7 @@ def test_what_a_run_has_planned_is_not_planned_anew(
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
     out, settings = tmp_path / "run", ["training.steps=2", "body.width=8", "mixture.use=always"]
     with monkeypatch.context() as broken:
-        broken.setattr(text_training, "conclude", lambda *_: 1 / 0)
+        broken.setattr(text_training, "conclude", lambda *_, **__: 1 / 0)
         with pytest.raises(RunError, match="ZeroDivisionError"):
             ensue.train("generate", text, out=out, settings=settings)
     load_or_make_plan = ensue.open(out).run.about["ngram"]
@@ -228,7 +228,8 @@ def test_what_is_counted_at_one_go_is_no_network_that_has_hardly_begun(tmp_path:
 
 def nats_of(run: Path) -> dict[str, float]:
     return {
-        row["name"]: row["nats"] for row in json.loads((run / "result.json").read_text())["rows"]
+        row["name"]: row["totals"]["nats"]
+        for row in json.loads((run / "result.json").read_text())["rows"]
     }
 
 

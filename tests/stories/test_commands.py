@@ -22,7 +22,8 @@ from ensue.evaluation.unigram import text_score
 from ensue.models.ngram import read_arpa
 from ensue.settings import read
 from ensue.tasks.generate import GenerateSettings
-from ensue.tasks.generate.report import recommend
+from ensue.tasks.generate.report import retrain_flags
+from ensue.tasks.results import recommend
 from ensue.training.folder.run import Run
 
 NOUNS, WORDS = ("cat", "house", "road", "king"), ("old", "young", "here", "gone")
@@ -144,7 +145,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     answer(capsys, *line)
     new = json.loads((Path(line[-1]) / "result.json").read_text())
     assert new["rows"][-1]["name"] == name
-    assert new["rows"][-1]["nats"] == result["rows"][2]["nats"]
+    assert new["rows"][-1]["metrics"] == result["rows"][2]["metrics"]
     assert new["retrain"] is None
 
 
@@ -165,10 +166,11 @@ def test_each_recommended_model_has_its_command(run: str, name: str, role: Any, 
         for each, nats in ((name, 1.0), ("mixture", 2.0))
     ]
     out = "network" if role == "network" else name
-    retrain = recommend(opened, settings, rows).retrain
+    changes = retrain_flags(settings, rows)
+    retrain = recommend(opened, rows, changes).retrain
     assert retrain is not None
     assert retrain.endswith(f"--config {run}/run.toml {more} --out {run}-{out}`")
-    assert recommend(opened, settings, rows[::-1]).retrain is None
+    assert recommend(opened, rows[::-1], changes).retrain is None
 
 
 def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,7 +193,7 @@ def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFi
     assert events[-1]["event"] == "result"
     assert {"metrics", "baselines", "recommendation", "selected", "warnings"} <= events[-1].keys()
     own = events[-1]["rows"][-1]
-    assert events[-1]["metrics"]["nats_per_character"] == own["nats_per_character"]
+    assert events[-1]["metrics"]["nats_per_character"] == own["metrics"]["nats_per_character"]
     assert own["name"] not in events[-1]["baselines"]
     assert events[-1]["baselines"]["unigram"]["perplexity_per_token"] > 1
     assert {"uniform", "unigram", "window 128"} <= {row["name"] for row in events[-1]["rows"]}
@@ -463,8 +465,8 @@ def test_runs_side_by_side(run: str, folder: Path, capsys: pytest.CaptureFixture
     found = json.loads(answer(capsys, "compare", run, run + "-2", "--json"))
     assert found["settings"]["model.order"] == {run: 5, run + "-2": 2}
     assert (
-        found["results"][run]["nats_per_character"]
-        < found["results"][run + "-2"]["nats_per_character"]
+        found["results"][run]["metrics"]["nats_per_character"]
+        < found["results"][run + "-2"]["metrics"]["nats_per_character"]
     )
     people = answer(capsys, "compare", run, run + "-2")
     assert "model.order" in people

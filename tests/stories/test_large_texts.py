@@ -52,9 +52,11 @@ def test_five_megabytes_of_english(
         rows["lstm 128"],
         next(row for name, row in rows.items() if name.endswith("-gram")),
     )
-    assert 0.5 < ngram["nats_per_character"] < 2.1
-    assert network["nats_per_character"] < rows["uniform"]["nats_per_character"]
-    best = min(row["nats_per_character"] for row in result["rows"])
-    assert result["rows"][-1]["nats_per_character"] == pytest.approx(best, abs=0.002)
+    assert 0.5 < ngram["metrics"]["nats_per_character"] < 2.1
+    assert (
+        network["metrics"]["nats_per_character"] < rows["uniform"]["metrics"]["nats_per_character"]
+    )
+    best = min(row["metrics"]["nats_per_character"] for row in result["rows"])
+    assert result["rows"][-1]["metrics"]["nats_per_character"] == pytest.approx(best, abs=0.002)
     assert "Traceback" not in error
     assert re.search(r"\w", ensue.open(out).generate(length=50))

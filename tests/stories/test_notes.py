@@ -12,6 +12,7 @@ from ensue.api import find_task
 from ensue.cli.main import main
 from ensue.models.names import is_network
 from ensue.tasks import TASKS
+from ensue.tasks.model_card import summarise
 
 TEXTS = "text,label\n" + "".join(
     f"{'good nice' if step % 2 else 'bad sad'} film {step % 7},{'ab'[step % 2]}\n"
@@ -110,7 +111,7 @@ def test_what_was_trained_from_python_has_its_notes_too(tmp_path: Path) -> None:
     told = [event.text for event in events if type(event).__name__ == "Note"]
     assert json.loads(run.run.read("result.json"))["notes"] == told
     assert any("'b' from 2016-10-01" in note for note in told)
-    assert find_task("forecast").summarise(run.run).lines
+    assert summarise(run.run, find_task("forecast").report).lines
 
 
 def test_estimators_have_their_notes_too(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from ensue.tasks.contract import Summary
+    from ensue.tasks.model_card import Summary
     from ensue.training.folder.run import Run
 
 app = App(name="compare")
@@ -88,9 +88,10 @@ def read_summary(run: Run) -> Summary:
     """Read the summary of a run. Raises RunError if its result.json was changed."""
     from ensue.api import get_task
     from ensue.atomic_io import format_errors
+    from ensue.tasks.model_card import summarise
 
     with format_errors(str(run.path / "result.json")):
-        return get_task(run).summarise(run)
+        return summarise(run, get_task(run).report)
 
 
 def differing_settings(runs: list[Run]) -> list[tuple[str, list[Any]]]:

@@ -72,8 +72,8 @@ def _multilabel_metrics(
     predicted, true = predictions.best[rows], target[rows] > 0.5
     both, either = (predicted & true).sum(0), predicted.sum(0) + true.sum(0)
     return {
-        "accuracy": float((predicted == true).all(1).mean()),
         "label_accuracy": float((predicted == true).mean()),
+        "accuracy": float((predicted == true).all(1).mean()),
         "macro_f1": _macro_f1(both, either),
         "micro_f1": share(2 * int(both.sum()), int(either.sum())),
     }

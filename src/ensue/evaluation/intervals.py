@@ -66,17 +66,6 @@ def intervals(chunks: Chunks, likelihood: Likelihood) -> dict[str, Interval]:
     return found
 
 
-def difference(first: Chunks, second: Chunks, characters: int) -> tuple[float, Interval]:
-    """Return the paired difference first - second in nats per character, and its 95 % interval.
-
-    Both are resampled together, chunk by chunk, so that what is hard for both cancels out.
-    """
-    per_character = first.symbols.sum() / max(characters, 1)
-    excess = first.nats - second.nats
-    low, high = mean_bounds(excess, first.symbols)
-    return float(excess.sum()) / max(characters, 1), (low * per_character, high * per_character)
-
-
 def mean_bounds(sums: Nats, counts: NDArray[Any]) -> Interval:
     """Return the 95 % bootstrap interval of a mean, from the sum and size of each group."""
     rows = np.random.default_rng(0).integers(0, len(sums), (_DRAWS, len(sums)))

@@ -103,17 +103,22 @@ class Likelihood:
         """Perplexity per known symbol: KenLM's "excluding OOVs" with the codec `tokens`."""
         return _exp(_ratio(self.nats - self.unknown_nats, self.symbols - self.unknown))
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All metrics by name."""
+        return {name: getattr(self, name) for name in (*FIGURES, "perplexity_without_unknown")}
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """Sizes of the text, and the nats in total, including the spelling of unknown symbols."""
+        sizes = ("characters", "bytes", "words", "tokens", "unknown")
+        nats = {"nats": self.total_nats, "spelling_nats": self.spelling_nats}
+        return {name: getattr(self, name) for name in sizes} | nats
+
     def to_json(self, intervals: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Any]:
         """Return metrics and totals as JSON values; `intervals` are keyed by metric."""
-        figures = {name: getattr(self, name) for name in FIGURES}
-        sizes = {
-            name: getattr(self, name)
-            for name in ("characters", "bytes", "words", "tokens", "unknown")
-        }
-        nats = {"nats": self.total_nats, "spelling_nats": self.spelling_nats}
-        nats["perplexity_without_unknown"] = self.perplexity_without_unknown
         bounds = {name: list(bounds) for name, bounds in (intervals or {}).items()}
-        return {"count": self.symbols} | figures | sizes | nats | {"intervals": bounds}
+        return {"count": self.symbols} | self.metrics | self.totals | {"intervals": bounds}
 
 
 SPELLED = ("nats_per_character", "bits_per_character", "bits_per_byte", "bits_per_word")

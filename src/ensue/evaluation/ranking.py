@@ -5,54 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isinf
-from typing import Any, Literal, Protocol, TypeVar
 
-from ensue.evaluation.intervals import FEW, Interval
-
-Role = Literal["baseline", "network", "mixture"]
-
-
-class Ranked(Protocol):
-    """A scored model: its loss on the test data, and its training time."""
-
-    @property
-    def name(self) -> str:
-        """Name in the table."""
-        ...
-
-    @property
-    def role(self) -> Role:
-        """Baseline, network, or a mixture of both."""
-        ...
-
-    @property
-    def seconds(self) -> float:
-        """Training time in seconds."""
-        ...
-
-    @property
-    def unit(self) -> str:
-        """Unit of the cost, as in "1.40 nats per character"."""
-        ...
-
-    @property
-    def cost(self) -> float:
-        """Mean loss, by which models are compared; less is better."""
-        ...
-
-    @property
-    def higher(self) -> bool:
-        """Whether the metric that is shown is 1 - cost, such as F1: more is better."""
-        ...
-
-    @property
-    def count(self) -> int:
-        """Number of independent items over which the cost is the mean."""
-        ...
-
-    def paired_difference(self, other: Any) -> tuple[float, Interval]:
-        """Compute cost(self) - cost(other) on the same items, with its 95 % interval."""
-        ...
+from ensue.evaluation.intervals import FEW
+from ensue.evaluation.scores import Score
 
 
 @dataclass(frozen=True)
@@ -67,14 +22,12 @@ class Recommendation:
     """The command that trains the recommended model, where the run contains another."""
 
 
-R = TypeVar("R", bound=Ranked)
-
 NEAR = 1.1
 """With fewer than FEW items hardly any difference is significant. Then a model whose cost is more
 than a tenth above the best does not count as equally good."""
 
 
-def best_model(rows: Sequence[R]) -> R:
+def best_model(rows: Sequence[Score]) -> Score:
     """Choose the fastest to train of the models that are not significantly worse than the best.
 
     A model is significantly worse if the 95 % interval of its paired difference is above zero.
@@ -94,20 +47,20 @@ def best_model(rows: Sequence[R]) -> R:
     )
 
 
-def _near(row: Ranked, best: Ranked) -> bool:
-    return best.count >= FEW or row.cost <= NEAR * best.cost
+def _near(row: Score, best: Score) -> bool:
+    return best.items >= FEW or row.cost <= NEAR * best.cost
 
 
-def _shown_seconds(row: Ranked) -> float:
+def _shown_seconds(row: Score) -> float:
     """Round the training time as the table shows it: nobody waits for less."""
     return round(row.seconds, 1)
 
 
-def _not_worse(row: Ranked, best: Ranked) -> bool:
+def _not_worse(row: Score, best: Score) -> bool:
     return row.paired_difference(best)[1][0] <= 0
 
 
-def explain_recommendation(rows: Sequence[Ranked]) -> Recommendation:
+def explain_recommendation(rows: Sequence[Score]) -> Recommendation:
     """Recommend a model, and compare it with the network, the lowest cost and a quicker model."""
     best, selected = min(rows, key=_cost), best_model(rows)
     quicker = [
@@ -127,18 +80,18 @@ def explain_recommendation(rows: Sequence[Ranked]) -> Recommendation:
         networks, baselines = [selected], alike
     if networks and baselines:
         pairs.insert(0, (min(networks, key=_cost), min(baselines, key=_cost)))
-    once: dict[frozenset[int], tuple[Ranked, Ranked]] = {}
+    once: dict[frozenset[int], tuple[Score, Score]] = {}
     for pair in pairs:
         once.setdefault(frozenset(map(id, pair)), pair)
     lines = [_compare(*pair) for pair in once.values() if pair[0] is not pair[1]]
     return Recommendation(f"{selected.name} ({_with_unit(selected)})", tuple(lines))
 
 
-def _baselines(rows: Sequence[Ranked]) -> list[Ranked]:
+def _baselines(rows: Sequence[Score]) -> list[Score]:
     return [row for row in rows if row.role == "baseline"]
 
 
-def _compare(model: Ranked, reference: Ranked) -> str:
+def _compare(model: Score, reference: Score) -> str:
     """Write the paired difference of a model from a reference, with both training times."""
     difference, (low, high) = model.paired_difference(reference)
     name = f"The network ({model.name})" if model.role == "network" else model.name
@@ -163,11 +116,11 @@ def _ends(low: float, high: float) -> str:
     return "" if isinf(high) else f" [{low:.3f}, {high:.3f}]"
 
 
-def _with_unit(row: Ranked) -> str:
+def _with_unit(row: Score) -> str:
     return f"{row.unit} {1 - row.cost:.3f}" if row.higher else f"{row.cost:.3f} {row.unit}"
 
 
-def _cost(row: Ranked) -> float:
+def _cost(row: Score) -> float:
     return row.cost
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from ensue.evaluation.intervals import (
     widen_for_small_n,
     wilson_interval,
 )
-from ensue.evaluation.ranking import Role
 from ensue.evaluation.spans import SpanCounts
+
+Role = Literal["baseline", "network", "mixture"]
 
 DRAWS = 500
 """Bootstrap samples; fewer than for a mean, because metrics such as F1 are recomputed for each."""
@@ -42,9 +43,10 @@ class Score:
     name: str
     role: Role
     metrics: Mapping[str, float]
+    """By name. The table shows the interval of the first that has a column."""
     intervals: Mapping[str, Interval]
     losses: NDArray[np.float64]
-    """Loss of each independent example, aligned between models; they are compared by its mean."""
+    """Loss of each independent item, aligned between models; they are compared by its mean."""
     unit: str
     """Unit of the mean loss, as in "0.12 errors per label"."""
     seconds: float
@@ -53,6 +55,12 @@ class Score:
     """Number of trained parameters."""
     spans: SpanCounts | None = None
     """Span counts of each sentence, if models are compared by span F1: then the cost is 1 - F1."""
+    sizes: NDArray[np.float64] | None = None
+    """Size of each item in what the unit is per, such as characters; None is 1 each."""
+    count: int = 0
+    """Number of scored examples, words, symbols or forecasts."""
+    totals: Mapping[str, float] = field(default_factory=dict)
+    """Totals of a text: characters, words, unknown symbols, nats."""
 
     @property
     def higher(self) -> bool:
@@ -61,24 +69,28 @@ class Score:
 
     @property
     def cost(self) -> float:
-        """The mean loss, or 1 - F1."""
+        """The mean loss, or 1 - F1, by which models are compared."""
         if self.spans is not None:
-            return 1 - self.spans.f1(np.arange(len(self.spans.actual))[None])[0]
-        return float(self.losses.mean())
+            return 1 - self.spans.f1(np.arange(self.items)[None])[0]
+        return float(self.losses.sum() / self._sizes.sum())
 
     @property
-    def count(self) -> int:
-        """Number of examples or sentences that the cost is computed from."""
+    def items(self) -> int:
+        """Number of independent items that the cost is computed from."""
         return len(self.losses if self.spans is None else self.spans.actual)
+
+    @property
+    def _sizes(self) -> NDArray[np.float64]:
+        return np.ones(len(self.losses)) if self.sizes is None else self.sizes
 
     def paired_difference(self, other: Score) -> tuple[float, Interval]:
         """Return the cost of this model - that of the other, and its 95 % interval, paired."""
         if self.spans is not None and other.spans is not None:
             return self._f1_difference(self.spans, other.spans)
-        excess = self.losses - other.losses
-        cuts = np.unique(np.linspace(0, len(excess), STRETCHES + 1).astype(np.int64))
-        sums, counts = np.add.reduceat(excess, cuts[:-1]), np.diff(cuts)
-        mean = float(excess.mean())
+        excess, sizes = self.losses - other.losses, self._sizes
+        cuts = np.unique(np.linspace(0, len(excess), STRETCHES + 1).astype(np.int64))[:-1]
+        sums, counts = (np.add.reduceat(each, cuts) for each in (excess, sizes))
+        mean = float(excess.sum() / sizes.sum())
         return mean, widen_for_small_n(mean_bounds(sums, counts), mean, len(excess))
 
     def _f1_difference(self, own: SpanCounts, other: SpanCounts) -> tuple[float, Interval]:
@@ -95,14 +107,14 @@ class Score:
         return difference, widen_for_small_n(ends, difference, count)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values, without the losses of single examples."""
-        facts = {
-            "name": self.name,
-            "role": self.role,
-            "seconds": self.seconds,
-            "parameters": self.parameters,
-        }
-        return facts | {"metrics": dict(self.metrics), "intervals": dict(self.intervals)}
+        """Return the row as JSON values, without the losses of single items."""
+        arrays = ("losses", "spans", "sizes")
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in arrays}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; without losses it has no cost."""
+        return cls(**values, losses=np.zeros(0))
 
 
 def with_intervals(

@@ -67,7 +67,9 @@ class TaggedTruth:
                 name: share(float(hits[rows].sum()), float(all_[rows].sum()))
                 for name, (hits, all_) in sums.items()
             }
-            return found | (spans.compute_metrics(rows) if spans else {})
+            of_spans = spans.compute_metrics(rows) if spans else {}
+            # The metric that models are compared by comes first.
+            return of_spans | found if spans and spans.actual.any() else found | of_spans
 
         return over
 

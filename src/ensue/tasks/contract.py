@@ -10,6 +10,7 @@ from typing import Any
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
 from ensue.settings import Settings, SizeName
+from ensue.tasks.results import CARD, RESULT, Report
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 
@@ -47,22 +48,6 @@ class Proposal:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The result of a training for a terminal: table, recommendation, warnings and commands."""
-
-    columns: tuple[str, ...]
-    rows: list[list[str]]
-    """One row a model; the last is the run's own."""
-    lines: tuple[str, ...]
-    """Lines below the table."""
-    commands: tuple[tuple[str, str], ...]
-    """Next commands, and the purpose of each."""
-
-
-REPORT, RESULT = "report.md", "result.json"
-
-
 class Trained:
     """The trained model of any task, as `ensue.train(...)` and `ensue.open(run)` return it."""
 
@@ -71,7 +56,7 @@ class Trained:
     @property
     def report(self) -> str:
         """The model card (Markdown)."""
-        return self.run.read(REPORT).decode()
+        return self.run.read(CARD).decode()
 
     def save(self, folder: str | Path) -> None:
         """Copy the complete run to a new or empty folder.
@@ -89,9 +74,6 @@ class Task:
     description: str
     settings: type[Settings]
     models: Models
-    results: tuple[str, ...]
-    """Files written after the training; the last is written at the very end and marks the run as
-    finished."""
     propose: Callable[[Choices], Proposal]
     """Fill in all settings from the file, then the options, then the assignments. Raises
     SettingError, DataError."""
@@ -101,10 +83,18 @@ class Task:
     KeyboardInterrupt."""
     open: Callable[[Run, Any], Any]
     """Open the trained model of a run, by its settings."""
-    summarise: Callable[[Run], Summary]
-    """Summarise the result of a finished training."""
+    report: Report
+    """What the verb adds to the summary and the model card."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """Flags of `train` and the setting of each: "label" for "data.label"."""
     prepare: Callable[[Run, Any, LabelledReader], Any] | None = None
     """Read examples that are in no files into the run, so that `train` needs no files. Raises
     UserError."""
+    arrays: tuple[str, ...] = ()
+    """Files with arrays that are written after the training."""
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Files written after the training; the last is written at the very end and marks the run
+        as finished."""
+        return (*self.arrays, CARD, RESULT)

@@ -1,68 +1,155 @@
-"""Write the result of a training of any task: the model card in Markdown, and the summary."""
+"""Write the result of a training of any task: result.json, the model card, and the summary."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ensue.escape import for_markdown
-from ensue.tasks.contract import Summary
+from ensue.evaluation.scores import Score
+from ensue.tasks.results import (
+    CARD,
+    RESULT,
+    Report,
+    Result,
+    Section,
+    format_metric,
+    recommend,
+)
 from ensue.training.folder.run import Run
 
-
-def model_card(
-    what: str,
-    result: Mapping[str, Any],
-    sections: Sequence[tuple[str, str]],
-    limits: str,
-    about: Mapping[str, Any],
-) -> str:
-    """Write the model card from result.json, run.toml (`about`) and sections of (title, text).
-
-    `what` the model is of is in the head. The first section has the results. A section without
-    text is left out.
-    """
-    warnings = bullets([sentence(one) for one in result["warnings"]])
-    every = [
-        *sections,
-        ("Model selection", bullets(result["selected"]) or "Nothing was selected."),
-        ("Warnings", warnings or "None."),
-        ("Notes", bullets([sentence(one) for one in about.get("notes", [])])),
-        ("Limits", limits),
-        ("Reproduction", _reproduction(about)),
-    ]
-    head = f"# {for_markdown(result['run'])}: a model of {what}"
-    advice = map(for_markdown, advise(result))
-    texts = [f"## {title}\n\n{text}" for title, text in every if text]
-    return "\n\n".join([head, *advice, *texts]) + "\n"
+RATES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+"""Columns of a table of metrics by label, tag or type."""
 
 
-def advise(result: Mapping[str, Any]) -> list[str]:
-    """Write which model is recommended, how it compares, and how to train it."""
-    lines = [f"Recommendation: {result['recommendation']}."]
-    lines += [f"{one}." for one in result["comparison"]]
-    return lines + ([result["retrain"]] if result["retrain"] else [])
+@dataclass(frozen=True)
+class Summary:
+    """The result of a training for a terminal: table, recommendation, warnings and commands."""
+
+    columns: tuple[str, ...]
+    rows: list[list[str]]
+    """One row a model; the last is the run's own."""
+    lines: tuple[str, ...]
+    """Lines below the table."""
+    commands: tuple[tuple[str, str], ...]
+    """Next commands, and the purpose of each."""
 
 
-def make_summary(
+def conclude(
     run: Run,
-    result: Mapping[str, Any],
-    table: tuple[tuple[str, ...], list[list[str]]],
-    details: Sequence[str],
-    commands: Sequence[tuple[str, str]],
-) -> Summary:
-    """Summarise a result for a terminal: table, recommendation, warnings, details, next commands.
+    report: Report,
+    scores: Sequence[Score],
+    changes: Mapping[str, Sequence[str]],
+    *,
+    selected: Sequence[str],
+    details: Mapping[str, Any],
+    warnings: Sequence[str],
+) -> None:
+    """Write the model card and result.json, both with the notes of the training.
 
-    `table` is columns and rows. "{run}" in a command stands for the folder of the run.
+    `changes` are the flags that train another model, by its name. The result is written last: it
+    marks the run as finished.
     """
-    warnings = [f"Warning: {one}." for one in result["warnings"]]
+    result = Result(
+        run.path.name,
+        run.about["task"],
+        tuple(scores),
+        recommend(run, scores, changes),
+        tuple(selected),
+        tuple(warnings),
+        tuple(run.about.get("notes", ())),
+        details,
+    )
+    run.write(CARD, model_card(result, report, run.about).encode())
+    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
+
+
+def summarise(run: Run, report: Report) -> Summary:
+    """Summarise the result of a run for a terminal."""
+    result = Result.from_json(run.read_json(RESULT))
+    warnings = [f"Warning: {one}." for one in result.warnings]
     name = shlex.quote(str(run.path))
     return Summary(
-        *table,
-        (*advise(result), *warnings, *details),
-        tuple((command.replace("{run}", name), why) for command, why in commands),
+        *metrics_table(result, report),
+        (*advise(result), *warnings, *report.remarks(result)),
+        tuple((command.replace("{run}", name), why) for command, why in report.commands),
     )
+
+
+def metrics_table(result: Result, report: Report) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Make columns and rows of the table of scores, with the interval of the main metric.
+
+    That is the first one of the run's own model that has a column, and comes first.
+    """
+    shown = report.columns
+    main = next(name for name in result.own.metrics if name in shown)
+    names = [main, *(one for one in shown if one in result.own.metrics and one != main)]
+
+    def write(value: float | None, name: str) -> str:
+        return format_metric(value, report.forms.get(name, report.form))
+
+    heads = (*(shown[one] for one in names), f"95 % interval of {shown[main]}")
+    rows = [
+        [
+            one.name,
+            *(write(one.metrics[key], key) if key in one.metrics else "" for key in names),
+            " to ".join(dict.fromkeys(write(end, main) for end in one.intervals[main])),
+            f"{one.seconds:.1f} s",
+            f"{one.parameters:,}",
+        ]
+        for one in result.scores
+    ]
+    return ("model", *heads, "training time", "parameters"), rows
+
+
+def advise(result: Result) -> list[str]:
+    """Write which model is recommended, how it compares, and how to train it."""
+    advice = result.recommendation
+    lines = [f"Recommendation: {advice.recommendation}.", *(f"{one}." for one in advice.comparison)]
+    return lines + ([advice.retrain] if advice.retrain else [])
+
+
+def model_card(result: Result, report: Report, about: Mapping[str, Any]) -> str:
+    """Write the model card from a result and run.toml (`about`)."""
+    warnings = bullets(map(sentence, result.warnings))
+    sections = [
+        Section("Results on the test part", table(*metrics_table(result, report))),
+        *report.sections(result),
+        Section("Data", _data(about)),
+        Section("Model selection", bullets(result.selected) or "Nothing was selected."),
+        Section("Warnings", warnings or "None."),
+        Section("Notes", bullets(map(sentence, result.notes))),
+        Section("Limits", report.limits),
+        Section("Reproduction", _reproduction(about)),
+    ]
+    head = f"# {for_markdown(result.run)}: a model of {report.subject}"
+    texts = [f"## {one.title}\n\n{one.text}" for one in sections if one.text]
+    return "\n\n".join([head, *map(for_markdown, advise(result)), *texts]) + "\n"
+
+
+def _data(about: Mapping[str, Any]) -> str:
+    """Describe the format, the codec, the files and how much each part has."""
+    data, codec = about["data"], about["settings"].get("codec")
+    read = f"Format: {data['format']}" + (f"; codec: {codec['name']}." if codec else ".")
+    files = [
+        f"{name} ({file['bytes']:,} bytes, SHA-256 {file['sha256'][:16]}…)"
+        for name, file in data["files"].items()
+    ]
+    unit = next(unit for unit in ("examples", "symbols", "steps") if unit in data)
+    parts = data[unit] if isinstance(data[unit], Mapping) else {"all": data[unit]}
+    counts = ", ".join(f"{part} {_count(count)}" for part, count in parts.items())
+    return "\n\n".join(
+        [for_markdown(read), bullets(files), f"{unit.capitalize()}: {for_markdown(counts)}."]
+    )
+
+
+def _count(count: int | Mapping[str, int]) -> str:
+    if isinstance(count, Mapping):
+        return " with ".join(f"{number:,} {unit}" for unit, number in count.items())
+    return f"{count:,}"
 
 
 def _reproduction(about: Mapping[str, Any]) -> str:
@@ -73,15 +160,7 @@ def _reproduction(about: Mapping[str, Any]) -> str:
     return for_markdown(" ".join(lines)) + " All settings are in run.toml."
 
 
-def files(about: Mapping[str, Any]) -> list[str]:
-    """List the data files, each with size and checksum."""
-    return [
-        f"{name} ({file['bytes']:,} bytes, SHA-256 {file['sha256'][:16]}…)"
-        for name, file in about["data"]["files"].items()
-    ]
-
-
-def bullets(lines: Sequence[str]) -> str:
+def bullets(lines: Iterable[str]) -> str:
     """Write a Markdown list, with text from data escaped.
 
     >>> bullets(["one", "two"])
@@ -96,6 +175,26 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rows = [[for_markdown(one, cell=True) for one in row] for row in rows]
     head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def records(rows: Iterable[Mapping[str, Any]], shown: Mapping[str, str], form: str = ".3f") -> str:
+    """Write records as a Markdown table, or nothing if there are none.
+
+    `shown` maps fields to the heads of their columns; floats are written in `form`.
+
+    >>> print(records([{"tag": "NN", "count": 2000, "f1": 0.5}], {"tag": "tag", "f1": "F1"}))
+    | tag | F1 |
+    |---|---|
+    | NN | 0.500 |
+    """
+    cells = [[_format(row[name], form) for name in shown] for row in rows]
+    return table([*shown.values()], cells) if cells else ""
+
+
+def _format(value: Any, form: str) -> str:
+    if value is None or isinstance(value, float):
+        return format_metric(value, form)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def sentence(text: str) -> str:

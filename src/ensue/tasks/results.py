@@ -1,13 +1,13 @@
-"""The result of a training, for result.json, the model card and the table."""
+"""The result of a training: scores, recommendation, warnings and what a verb adds to them."""
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,12 @@ from ensue.data.readers.named_parts import group_by_part
 from ensue.evaluation.intervals import Interval
 from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
+from ensue.inspection import diagnostics
 from ensue.layers import RecurrentSettings
 from ensue.settings import to_finite
-from ensue.tasks.contract import REPORT, RESULT
-from ensue.training.folder.run import ABOUT, Run
+from ensue.training.folder.run import ABOUT, METRICS, Run
+
+CARD, RESULT = "report.md", "result.json"
 
 
 @dataclass(frozen=True)
@@ -31,73 +33,120 @@ class Result:
     run: str
     task: str
     """Name of the task."""
-    rows: tuple[Score, ...]
-    """One score a model; the last is the run's own."""
+    scores: tuple[Score, ...]
+    """One a model; the last is the run's own."""
     recommendation: Recommendation
     selected: tuple[str, ...]
     """What was selected, and on which part."""
-    details: Mapping[str, Any]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
     """Problems that were diagnosed, each with its fix."""
+    notes: tuple[str, ...]
+    """Notes of the training."""
+    details: Mapping[str, Any]
+    """Further measurements of the verb."""
+
+    @property
+    def own(self) -> Score:
+        """Score of the run's own model."""
+        return self.scores[-1]
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to plain JSON values."""
-        *baselines, own = self.rows
-        return {
+        """Convert to plain JSON values; NaN and infinity become null."""
+        *baselines, own = self.scores
+        values = {
             "run": self.run,
             "task": self.task,
-            "metrics": dict(own.metrics),
-            "baselines": {row.name: dict(row.metrics) for row in baselines},
-            "rows": [row.to_json() for row in self.rows],
+            "metrics": own.metrics,
+            "baselines": {one.name: one.metrics for one in baselines},
+            "rows": [one.to_json() for one in self.scores],
             **asdict(self.recommendation),
-            "selected": list(self.selected),
-            "warnings": list(self.warnings),
-            "details": dict(self.details),
+            "selected": self.selected,
+            "warnings": self.warnings,
+            "details": self.details,
+            "notes": self.notes,
         }
+        return to_finite(values)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        advice = Recommendation(*(values[one.name] for one in fields(Recommendation)))
+        scores = tuple(map(Score.from_json, values["rows"]))
+        same = ("run", "task", "selected", "warnings", "notes", "details")
+        own = {name: values[name] for name in same}
+        return cls(scores=scores, recommendation=advice, **own)
 
 
-def conclude(
-    run: Run,
-    result: Mapping[str, Any],
-    markdown: Callable[[Mapping[str, Any], Mapping[str, Any]], str],
-) -> None:
-    """Write the model card and result.json, both with the notes of the training.
+@dataclass(frozen=True)
+class Section:
+    """A section of the model card."""
 
-    NaN and infinity become null. The result is written last: it marks the run as finished.
+    title: str
+    text: str
+    """In Markdown; a section without text is left out."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What a picture of the section shows, by name."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verb adds to the summary and the model card of a result."""
+
+    subject: str
+    """What the model is of, such as text."""
+    columns: Mapping[str, str]
+    """Metrics of the table with the heads of their columns, in order."""
+    form: str
+    """Format of the metrics, such as .3f."""
+    limits: str
+    """What the model cannot do (Markdown)."""
+    commands: tuple[tuple[str, str], ...]
+    """Next commands, and the purpose of each; "{run}" stands for the run."""
+    sections: Callable[[Result], list[Section]]
+    """Make the sections of the model card that other verbs have not."""
+    remarks: Callable[[Result], list[str]] = lambda result: []
+    """Write further lines below the table on a terminal."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """Formats of the metrics that have another."""
+
+
+def recommend(
+    run: Run, scores: Sequence[Score], changes: Mapping[str, Sequence[str]]
+) -> Recommendation:
+    """Recommend a model, with the command that trains it if the run, the last one, has another.
+
+    `changes` are the flags that train a model instead, by its name; a model that it lacks has no
+    command.
     """
-    run.write(REPORT, markdown(result, run.about).encode())
-    complete = {**result, "notes": list(run.about.get("notes", []))}
-    run.write(RESULT, json.dumps(to_finite(complete), indent=1).encode())
-
-
-def recommend(run: Run, rows: Sequence[Score], models: Mapping[str, str]) -> Recommendation:
-    """Recommend a model, with the command that trains it if the run contains another.
-
-    `models` maps names in the table to values of `--model`; a model that it lacks has no command.
-    """
-    best, found = best_model(rows), explain_recommendation(rows)
-    if best is rows[-1] or best.name not in models:
+    best, found = best_model(scores), explain_recommendation(scores)
+    if best is scores[-1] or best.name not in changes:
         return found
-    name = models[best.name]
-    retrain = retrain_command(run, rows[-1].name, best.name, name, ["--model", name])
-    return replace(found, retrain=retrain)
+    words = ["ensue", "train", run.about["task"], *run.about.get("sources", [])]
+    name = "network" if best.role == "network" else best.name
+    out = ["--out", str(run.path.with_name(f"{run.path.name}-{name}"))]
+    command = shlex.join([*words, "--config", str(run.path / ABOUT), *changes[best.name], *out])
+    how = f"This run contains {scores[-1].name}. To get {best.name}: `{command}`"
+    return replace(found, retrain=how)
 
 
-def retrain_command(run: Run, own: str, wanted: str, name: str, changes: Sequence[str]) -> str:
-    """Write the command that trains another model on the data and settings of a run, with some
-    changes.
+def diagnose_labels(
+    run: Run,
+    scores: Sequence[Score],
+    counts: Mapping[str, Mapping[str, int]],
+    recalls: Iterable[tuple[str, int, float]],
+    size: int | None,
+) -> list[str]:
+    """Diagnose a training on labels or tags, with a remedy for each probable fault.
+
+    `counts` has the examples of each label by part; `recalls` the name, test examples and recall
+    of each label; `size` is their number, if the validation loss is in nats.
     """
-    words = [
-        "ensue",
-        "train",
-        run.about["task"],
-        *run.about.get("sources", []),
-        "--config",
-        str(run.path / ABOUT),
-    ]
-    out = run.path.with_name(f"{run.path.name}-{name}")
-    command = shlex.join([*words, *changes, "--out", str(out)])
-    return f"This run contains {own}. To get {wanted}: `{command}`"
+    metrics, own = run.rows(METRICS), scores[-1]
+    # A model fitted in closed form has no loss curve.
+    warnings = diagnostics.diagnose(metrics, [], size=size if own.role == "network" else None)
+    unit = own.unit if own.higher else ""
+    costs = get_network_costs(scores)
+    return warnings + diagnostics.diagnose_labels(costs, counts, recalls, metrics, unit)
 
 
 def get_network_costs(rows: Sequence[Score]) -> list[tuple[str, float]]:
@@ -170,38 +219,5 @@ def layer_name(body: Any) -> str:
 
 
 def format_metric(value: float | None, form: str) -> str:
-    """Write a metric, or "none" where it is not defined."""
-    return "none" if value is None or np.isnan(value) else f"{value:{form}}"
-
-
-def table_rows(
-    rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str], form: str
-) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Write rows of `Score.to_json` as columns and cells of a table.
-
-    `shown` maps metrics to their columns, in order. The first metric has its interval too.
-    """
-    names = [name for name in shown if name in rows[-1]["metrics"]]
-    columns = (
-        "model",
-        *(shown[name] for name in names),
-        f"95 % interval of {shown[names[0]]}",
-        "training time",
-        "parameters",
-    )
-    cells = [
-        [
-            row["name"],
-            *(
-                format_metric(row["metrics"][name], form) if name in row["metrics"] else ""
-                for name in names
-            ),
-            " to ".join(
-                dict.fromkeys(format_metric(end, form) for end in row["intervals"][names[0]])
-            ),
-            f"{row['seconds']:.1f} s",
-            f"{row['parameters']:,}",
-        ]
-        for row in rows
-    ]
-    return columns, cells
+    """Write a metric, or "none" where it is not defined or not finite."""
+    return "none" if value is None or not isfinite(value) else f"{value:{form}}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ensue.api import get_task
 from ensue.cli.output import print_json, show_line
 from ensue.cli.tables import show_table
+from ensue.tasks.model_card import summarise
 from ensue.training.folder.run import Run
 
 
@@ -16,7 +17,7 @@ def show_result(run: Run, as_json: bool) -> None:
     if as_json:
         print_json({"event": "result", **run.read_json("result.json")})
         return
-    summary = get_task(run).summarise(run)
+    summary = summarise(run, get_task(run).report)
     sys.stderr.flush()
     print()
     show_table(summary.columns, summary.rows, title="On the test part:")

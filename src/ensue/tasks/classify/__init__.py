@@ -11,7 +11,7 @@ from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
 from ensue.tasks.classify.data import read_into
 from ensue.tasks.classify.pretrained import match_pretrained
-from ensue.tasks.classify.report import summarise
+from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import (
     MEASUREMENT_READERS,
     MODEL_REASONS,
@@ -21,7 +21,7 @@ from ensue.tasks.classify.settings import (
 )
 from ensue.tasks.classify.trained import open_classifier
 from ensue.tasks.classify.training import train_classifier
-from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
+from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.proposal import (
     apply_overrides,
     change,
@@ -109,11 +109,10 @@ CLASSIFY = Task(
     description="predict one label for a sequence",
     settings=ClassifySettings,
     models=MODELS,
-    results=(REPORT, RESULT),
     propose=_propose,
     train=train_classifier,
     open=open_classifier,
-    summarise=summarise,
+    report=LABELS,
     flags={
         "format": "data.reader.name",
         "label_file": "data.label_file",

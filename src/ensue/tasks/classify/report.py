@@ -1,19 +1,16 @@
-"""Summary and model card of a run of `classify`."""
+"""What `classify` adds to the summary and the model card: calibration, labels and errors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ensue.escape import for_markdown
 from ensue.evaluation.classification import MEASURE
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
-from ensue.tasks.contract import RESULT, Summary
-from ensue.tasks.model_card import bullets, files, make_summary, model_card, sentence, table
-from ensue.tasks.results import format_metric, layer_name, table_rows
-from ensue.training.folder.run import Run
+from ensue.tasks.model_card import RATES, bullets, records, sentence, table
+from ensue.tasks.results import Report, Result, Section, layer_name
 
 LIMITS = """\
 - The metrics hold for examples like those of the test part; `ensue evaluate RUN FILE` measures
@@ -36,15 +33,6 @@ SHOWN = {
 }
 
 
-def get_columns(result: Mapping[str, Any]) -> dict[str, str]:
-    """Map metrics to column heads of the table, in order.
-
-    The main metric of the label kind comes first; the table shows its confidence interval.
-    """
-    first = MEASURE[result["details"].get("kind", "multiclass")][0]
-    return {first: SHOWN[first], **SHOWN}
-
-
 def name_model(settings: Settings) -> str:
     """Name a model by its cell or layer and its size: "lstm 128"."""
     if isinstance(settings, TreeSettings):
@@ -55,25 +43,9 @@ def name_model(settings: Settings) -> str:
     return "embedding-bag" if body.name == "none" else layer_name(body)
 
 
-def summarise(run: Run) -> Summary:
-    """Summarise a finished training: table, recommendation, calibration and next commands."""
-    result = run.read_json(RESULT)
-    commands = (
-        ("ensue classify {run} FILE", "predict labels, with probabilities and prediction sets"),
-        ("ensue evaluate {run} FILE", "score another labelled file"),
-    )
-    return make_summary(
-        run,
-        result,
-        table_rows(result["rows"], get_columns(result), ".3f"),
-        summary(result),
-        commands,
-    )
-
-
-def summary(result: Mapping[str, Any]) -> list[str]:
+def remarks(result: Result) -> list[str]:
     """Summarise coverage, calibration error and excluded test examples, one sentence each."""
-    details = result["details"]
+    details = result.details
     sets = details["prediction_sets"]
     if "mean_size" in sets:
         what = "prediction sets"
@@ -112,49 +84,39 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     return list(map(sentence, lines))
 
 
-def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    """Write the model card (Markdown) from result.json (`result`) and run.toml (`about`)."""
-    details = result["details"]
-    sections = [
-        (
-            "Results on the test part",
-            table(*table_rows(result["rows"], get_columns(result), ".3f")),
+def sections(result: Result) -> list[Section]:
+    """Show calibration, metrics by label, confusions, shares of the sequence, and errors."""
+    details, measure = result.details, MEASURE[result.details["kind"]][0]
+    reliability, labels = details.get("reliability", {}), details.get("per_class", [])
+    bins = [{"when": when, **one} for when, every in reliability.items() for one in every]
+    heads = {name: name for name in ("confidence", "accuracy")} | {"count": "examples"}
+    early = [{**one, "share": f"{one['share']:.0%}"} for one in details["early"]]
+    return [
+        Section(
+            "Calibration and coverage",
+            f"{bullets(remarks(result))}\n\n{records(bins, {'when': 'calibration', **heads})}",
+            reliability,
         ),
-        ("Calibration and coverage", bullets(summary(result)) + _reliability(details)),
-        ("Metrics by label", _per_class(details) if "per_class" in details else ""),
-        ("Confusion matrix", _confusion(details) if "confusion" in details else ""),
-        ("Accuracy by share of the sequence seen", _early(details) if details["early"] else ""),
-        ("Most confident errors", _mistakes(details)),
-        ("Data", _data(about)),
+        Section(
+            "Metrics by label",
+            records(labels[:MAX_CLASSES], {"label": "label", "examples": "examples", **RATES}),
+        ),
+        Section(
+            "Confusion matrix",
+            _confusion(details) if "confusion" in details else "",
+            {name: details[name] for name in ("labels", "confusion") if name in details},
+        ),
+        Section(
+            "Accuracy by share of the sequence seen",
+            records(early, {"share": "share seen", measure: SHOWN[measure]}),
+            {"early": details["early"]},
+        ),
+        Section("Most confident errors", _mistakes(details["mistakes"]) or "None."),
     ]
-    return model_card("labels", result, sections, LIMITS, about)
-
-
-def _reliability(details: Mapping[str, Any]) -> str:
-    if "reliability" not in details:
-        return ""
-    rows = [
-        [when, f"{one['confidence']:.2f}", f"{one['accuracy']:.2f}", f"{one['count']:,}"]
-        for when in ("before", "after")
-        for one in details["reliability"][when]
-    ]
-    return "\n\n" + table(("calibration", "confidence", "accuracy", "examples"), rows)
 
 
 MAX_CLASSES = 30
 """Labels in the tables of the report; result.json holds all of them."""
-
-
-def _per_class(details: Mapping[str, Any]) -> str:
-    rows = [
-        [
-            one["label"],
-            f"{one['examples']:,}",
-            *(format_metric(one[name], ".3f") for name in ("precision", "recall", "f1")),
-        ]
-        for one in details["per_class"][:MAX_CLASSES]
-    ]
-    return table(("label", "examples", "precision", "recall", "F1"), rows)
 
 
 def _confusion(details: Mapping[str, Any]) -> str:
@@ -165,34 +127,21 @@ def _confusion(details: Mapping[str, Any]) -> str:
     return table(("actual \\ predicted", *names), rows)
 
 
-def _early(details: Mapping[str, Any]) -> str:
-    measure = MEASURE[details["kind"]][0]
-    rows = [[f"{one['share']:.0%}", format_metric(one[measure], ".3f")] for one in details["early"]]
-    return table(("share seen", SHOWN[measure]), rows)
+def _mistakes(mistakes: Sequence[Mapping[str, Any]]) -> str:
+    rows = [{**one, "where": f"{Path(one['file']).name}:{one['line']}"} for one in mistakes]
+    names = ("case", "where", "predicted", "actual", "confidence", "error")
+    return records(rows, {name: name for name in names if any(name in one for one in rows)}, ".4g")
 
 
-def _mistakes(details: Mapping[str, Any]) -> str:
-    last = "confidence" if "reliability" in details else "error"
-    cases = any("case" in one for one in details["mistakes"])
-    rows = [
-        [
-            *([one["case"]] if cases else []),
-            f"{Path(one['file']).name}:{one['line']}",
-            *(_cell(one[name]) for name in ("predicted", "actual", last)),
-        ]
-        for one in details["mistakes"]
-    ]
-    columns = (*["case"] * cases, "where", "predicted", "actual", last)
-    return table(columns, rows) if rows else "None."
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _data(about: Mapping[str, Any]) -> str:
-    data = about["data"]
-    parts = ", ".join(f"{name} {count:,}" for name, count in data["examples"].items())
-    return (
-        f"Read as {for_markdown(data['format'])}.\n\n{bullets(files(about))}\n\nExamples: {parts}."
-    )
+LABELS = Report(
+    "labels",
+    SHOWN,
+    ".3f",
+    LIMITS,
+    (
+        ("ensue classify {run} FILE", "predict labels, with probabilities and prediction sets"),
+        ("ensue evaluate {run} FILE", "score another labelled file"),
+    ),
+    sections,
+    remarks,
+)

@@ -18,8 +18,7 @@ from ensue.data.labelled_parts import LabelledParts
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
-from ensue.evaluation.ranking import Role
-from ensue.evaluation.scores import Score, by_group, with_intervals
+from ensue.evaluation.scores import Role, Score, by_group, with_intervals
 from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.contract import Predictor
@@ -32,7 +31,7 @@ from ensue.tasks.classify.data import read_parts, save_codecs
 from ensue.tasks.classify.diagnostics import compute_details
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.pretrained import copy_pretrained
-from ensue.tasks.classify.report import markdown, name_model
+from ensue.tasks.classify.report import LABELS, name_model
 from ensue.tasks.classify.settings import MODELS, ClassifySettings
 from ensue.tasks.classify.trained import CALIBRATION, UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.fitting import (
@@ -46,9 +45,10 @@ from ensue.tasks.fitting import (
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
+from ensue.tasks.model_card import conclude
+from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.training.contract import Callback, Note, Stage, Working
-from ensue.training.folder.run import METRICS, Run
+from ensue.training.folder.run import Run
 from ensue.training.settings import TrainingSettings
 
 MAX_LABELS = 1000
@@ -200,39 +200,31 @@ def _conclude(
             compute_metrics(predictions, true, calibration.bound), len(true), groups
         )
         cost = by_group(losses(predictions, true), groups)
-        return Score(
-            name, role, metrics, intervals, cost, unit, one.seconds, one.model.parameter_count
-        )
+        size = one.seconds, one.model.parameter_count
+        return Score(name, role, metrics, intervals, cost, unit, *size, count=len(true))
 
     rows = [score(name, "baseline", one) for name, one in baselines.items()]
     role: Role = "network" if is_network(settings.model) else "baseline"
     rows.append(score(name_model(settings.model), role, fitted))
     raw = predict(fitted.model, test, labels)
     details = compute_details(model, parts, raw)
-    result = Result(
-        run=run.path.name,
-        task="classify",
-        rows=tuple(rows),
-        recommendation=recommend(
-            run,
-            rows,
-            {
-                name: name
-                for name, kind in MODELS.parts.items()
-                if name != "majority" and not is_network(kind())
-            },
-        ),
+    calibrated = f"temperature {model.calibration.temperature:.2f}, and the conformal quantile"
+    conclude(
+        run,
+        LABELS,
+        rows,
+        {
+            name: ["--model", name]
+            for name, kind in MODELS.parts.items()
+            if name != "majority" and not is_network(kind())
+        },
         selected=(
             *(line for one in (fitted, *baselines.values()) for line in one.selected),
-            (
-                f"temperature {model.calibration.temperature:.2f}, and the conformal quantile: on "
-                f"the calibration part"
-            ),
+            f"{calibrated}: on the calibration part",
         ),
         details=details,
-        warnings=tuple(_diagnose(run, parts, rows, details)),
+        warnings=_diagnose(run, parts, rows, details),
     )
-    conclude(run, result.to_json(), markdown)
     return model
 
 
@@ -243,16 +235,14 @@ def _diagnose(
     labels, count, size = parts.labels, len(parts["test"]), None
     counts: dict[str, dict[str, int]] = {}
     if labels.kind in ("multiclass", "ordinal"):
-        # Closed form has no loss curve, and the validation loss of ordinal labels is not in nats.
-        size = labels.size if labels.kind == "multiclass" and rows[-1].role == "network" else None
+        # The validation loss of ordinal labels is not in nats.
+        size = labels.size if labels.kind == "multiclass" else None
         ids = {name: np.asarray(one.examples.static["target"]) for name, one in parts.parts.items()}
         counts = {name: count_labels(own, labels.names) for name, own in ids.items()}
     # On an ordinal scale it is no fault if some label is never predicted.
     classes = details.get("per_class", ()) if labels.kind != "ordinal" else ()
     recalls = ((one["label"], one["examples"], one["recall"]) for one in classes)
-    metrics, costs = run.rows(METRICS), get_network_costs(rows)
-    warnings = diagnostics.diagnose(metrics, [], size=size)
-    warnings += diagnostics.diagnose_labels(costs, counts, recalls, metrics)
+    warnings = diagnose_labels(run, rows, counts, recalls, size)
     if "calibration_error" in details:
         warnings += diagnostics.miscalibrated(details["calibration_error"]["after"], count)
     sets = details["prediction_sets"]

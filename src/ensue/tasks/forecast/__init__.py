@@ -6,9 +6,9 @@ from ensue.data.demos import demo_name
 from ensue.errors import SettingError
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.names import is_network
-from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
+from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.forecast.data import DEMO
-from ensue.tasks.forecast.report import BACKTEST, summarise
+from ensue.tasks.forecast.report import BACKTEST, SERIES
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.tasks.forecast.trained import open_forecaster
 from ensue.tasks.forecast.training import train_forecaster
@@ -59,11 +59,11 @@ FORECAST = Task(
     description="forecast numeric series, with prediction intervals",
     settings=ForecastSettings,
     models=MODELS,
-    results=(BACKTEST, REPORT, RESULT),
+    arrays=(BACKTEST,),
     propose=_propose,
     train=train_forecaster,
     open=open_forecaster,
-    summarise=summarise,
+    report=SERIES,
     flags={
         **{
             name: f"data.{name}"

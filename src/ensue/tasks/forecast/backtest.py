@@ -18,7 +18,7 @@ from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
 from ensue.evaluation.forecasting.distributions import Forecast, concatenate, select
-from ensue.evaluation.ranking import Role
+from ensue.evaluation.scores import Role
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import forecast, non_overlapping
 from ensue.tasks.forecast.settings import ForecastSettings

@@ -1,9 +1,8 @@
-"""Result, summary and model card of a run of `forecast`."""
+"""Result of a run of `forecast`, and what it adds to the summary and the model card."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,13 +12,12 @@ from ensue.escape import for_markdown
 from ensue.evaluation.forecasting.conformal import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.inspection import diagnostics
-from ensue.tasks.contract import RESULT, Summary
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import non_overlapping
 from ensue.tasks.forecast.scoring import ScoredCandidate, score_by_series, score_by_step
-from ensue.tasks.model_card import bullets, files, make_summary, model_card, table
-from ensue.tasks.results import Result, format_metric, recommend, table_rows
-from ensue.tasks.results import conclude as write_result
+from ensue.tasks.model_card import conclude as write_result
+from ensue.tasks.model_card import records
+from ensue.tasks.results import Report, Result, Section
 from ensue.training.folder.run import METRICS, Run
 
 BACKTEST = "backtest.safetensors"
@@ -31,6 +29,7 @@ METRIC_NAMES = {
     "coverage_80": "80 % coverage",
     "coverage_95": "95 % coverage",
 }
+FORM = "#.4g"
 HIDDEN_LAYOUT = ("by_series", "refit_fitted")
 """Fields of the layout that the report leaves out."""
 MAX_STORED = 2000
@@ -66,10 +65,9 @@ def conclude(
     }
     faults = diagnostics.diagnose(run.rows(METRICS), [])
     warnings = (*notes, *faults, *_diagnose(scored, prepared))
-    advice = recommend(run, rows, {"ridge": "ridge"})
-    result = Result(run.path.name, "forecast", tuple(rows), advice, selected, details, warnings)
     run.write_arrays(_get_arrays(model, prepared, origins), BACKTEST)
-    write_result(run, result.to_json(), _markdown)
+    changes = {"ridge": ["--model", "ridge"]}
+    write_result(run, SERIES, rows, changes, selected=selected, details=details, warnings=warnings)
 
 
 def _get_arrays(
@@ -95,7 +93,7 @@ def _diagnose(scored: Sequence[ScoredCandidate], prepared: Prepared) -> list[str
         names = list_names([repr(prepared.panel.series[number].name) for number in constant])
         what = "MASE excludes series that never changed between seasons before the test"
         warnings.append(f"{what}: {names}")
-    if (count := len(model.row.losses)) < FEW:
+    if (count := model.row.items) < FEW:
         best = min((one for one in scored if one.row.name in SIMPLE), key=lambda one: one.row.cost)
         rows = [np.array([row]) for row in non_overlapping(origins, prepared.layout.horizon)]
         errors = np.array(
@@ -119,39 +117,34 @@ def _diagnose(scored: Sequence[ScoredCandidate], prepared: Prepared) -> list[str
     return warnings
 
 
-def summarise(run: Run) -> Summary:
-    """Summarise a finished training: table, recommendation and next commands."""
-    result = run.read_json(RESULT)
-    commands = (
-        (
-            f"ensue forecast {{run}} --horizon {result['details']['layout']['horizon']}",
-            "forecast the next steps",
-        ),
+def sections(result: Result) -> list[Section]:
+    """Show metrics by steps ahead and by series, and the layout of the backtest."""
+    details, steps = result.details, result.details["by_step"]
+    layout = details["layout"]
+    ahead = [
+        {"ahead": step + 1} | {name: steps[name][step] for name in METRIC_NAMES}
+        for step in range(layout["horizon"])
+    ]
+    series = [{"series": name, **metrics} for name, metrics in details["by_series"].items()]
+    shown = ", ".join(f"{name} {layout[name]}" for name in layout if name not in HIDDEN_LAYOUT)
+    backtest = f"{details['series']} series; {shown}; {details['forecasts']:,} forecasts."
+    by_step = records(ahead, {"ahead": "steps ahead", **METRIC_NAMES}, FORM)
+    return [
+        Section("Metrics by steps ahead", by_step, steps),
+        Section("Metrics by series", records(series, {"series": "series", **METRIC_NAMES}, FORM)),
+        Section("Backtest", for_markdown(backtest)),
+    ]
+
+
+SERIES = Report(
+    "numeric series",
+    METRIC_NAMES,
+    FORM,
+    LIMITS,
+    (
+        ("ensue forecast {run}", "forecast the next steps"),
         ("ensue forecast {run} --plot forecast.svg", "plot them, with the forecasts of the test"),
         ("ensue evaluate {run} FILE", "score forecasts of other series, or of later steps"),
-    )
-    return make_summary(run, result, table_rows(result["rows"], METRIC_NAMES, "#.4g"), (), commands)
-
-
-def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    details, steps = result["details"], result["details"]["by_step"]
-    ahead = [
-        [str(step + 1), *(format_metric(steps[name][step], "#.4g") for name in METRIC_NAMES)]
-        for step in range(details["layout"]["horizon"])
-    ]
-    each = details["by_series"].items()
-    series = [
-        [name, *(format_metric(of[one], "#.4g") for one in METRIC_NAMES)] for name, of in each
-    ]
-    layout = ", ".join(
-        f"{name} {value}" for name, value in details["layout"].items() if name not in HIDDEN_LAYOUT
-    )
-    data = f"{details['series']} series of {about['data']['steps']:,} steps; {layout}; "
-    data += f"{details['forecasts']:,} forecasts of the test."
-    sections = [
-        ("Results on the test part", table(*table_rows(result["rows"], METRIC_NAMES, "#.4g"))),
-        ("Metrics by steps ahead", table(("steps ahead", *METRIC_NAMES.values()), ahead)),
-        ("Metrics by series", table(("series", *METRIC_NAMES.values()), series)),
-        ("Data", f"{for_markdown(data)}\n\n{bullets(files(about))}"),
-    ]
-    return model_card("numeric series", result, sections, LIMITS, about)
+    ),
+    sections,
+)

@@ -9,8 +9,7 @@ from ensue.data.series.backtest import Origins
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.metrics import ScoredForecast, compute_block_metrics, score
-from ensue.evaluation.ranking import Role
-from ensue.evaluation.scores import Score
+from ensue.evaluation.scores import Role, Score
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import number_blocks
 
@@ -45,7 +44,7 @@ def score_candidate(candidate: Candidate, prepared: Prepared, origins: Origins) 
     scored = score(candidate.forecast, target, prepared.scales(origins), candidate.conformal)
     blocks = number_blocks(origins, prepared.layout.horizon)
     metrics, intervals, losses = compute_block_metrics(scored, blocks)
-    count = getattr(candidate.model, "parameter_count", 0)
+    parameters = getattr(candidate.model, "parameter_count", 0)
     row = Score(
         candidate.name,
         candidate.role,
@@ -54,7 +53,8 @@ def score_candidate(candidate: Candidate, prepared: Prepared, origins: Origins) 
         losses,
         scored.cost.upper(),
         candidate.seconds,
-        count,
+        parameters,
+        count=len(origins),
     )
     return ScoredCandidate(row, scored, candidate)
 

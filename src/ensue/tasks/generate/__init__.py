@@ -21,8 +21,8 @@ from ensue.models.ngram import NgramSettings
 from ensue.models.ngram.settings import parse_bytes
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import Settings, SizeName, assign, choice
-from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
-from ensue.tasks.generate.report import summarise
+from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.trained import MIXTURE, open_text
 from ensue.tasks.generate.training import train_text
 from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
@@ -176,10 +176,10 @@ GENERATE = Task(
     description="learn what comes next in a text, and write more of it",
     settings=GenerateSettings,
     models=MODELS,
-    results=(MIXTURE, REPORT, RESULT),
+    arrays=(MIXTURE,),
     propose=_propose,
     train=train_text,
     open=lambda run, settings: open_text(run, settings.model),
-    summarise=summarise,
+    report=TEXT,
 )
 """The task of `ensue train generate`."""

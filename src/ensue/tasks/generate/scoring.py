@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ensue.data.prepare import Prepared
-from ensue.evaluation.ranking import Role
 from ensue.evaluation.sampling import ScoredText
+from ensue.evaluation.scores import Role, Score
 from ensue.evaluation.unigram import (
-    TextScore,
     symbol_counts,
     text_score,
     uniform_nats,
@@ -44,7 +43,7 @@ class Scoring:
             f"`ensue evaluate RUN` scores all of it",
         )
 
-    def score_simple(self, validation: bool) -> list[TextScore]:
+    def score_simple(self, validation: bool) -> list[Score]:
         """Score the uniform and unigram models; `validation`: the unigram counts that part too."""
         text, size = self.test.text, self.parts.codec.size
         seen = symbol_counts(self.parts.train.ids, size)
@@ -59,13 +58,13 @@ class Scoring:
             ),
         ]
 
-    def ngram(self, baseline: NgramBaseline, which: str = "") -> TextScore:
+    def ngram(self, baseline: NgramBaseline, which: str = "") -> Score:
         """Score an n-gram baseline."""
         return self.row(
             f"{baseline.best.order}-gram{which}", "baseline", baseline.best, baseline.seconds
         )
 
-    def row(self, name: str, role: Role, model: Autoregressive, seconds: float) -> TextScore:
+    def row(self, name: str, role: Role, model: Autoregressive, seconds: float) -> Score:
         """Score a model on the test part."""
         nats = self.test.nats(
             model,

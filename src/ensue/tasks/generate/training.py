@@ -15,8 +15,9 @@ from ensue.data.contract import Codec, Corpus
 from ensue.data.feeds import Feed, Records, ScoringFeed, Streams, Windows
 from ensue.data.prepare import Prepared
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable, estimate_time_per_symbol
+from ensue.evaluation.scores import Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
-from ensue.evaluation.unigram import TextScore, symbol_counts, unigram_nats
+from ensue.evaluation.unigram import symbol_counts, unigram_nats
 from ensue.inspection.diagnostics import diagnose
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data
@@ -42,10 +43,11 @@ from ensue.tasks.generate.baselines import (
 )
 from ensue.tasks.generate.data import read_parts
 from ensue.tasks.generate.ngram_budget import Share
-from ensue.tasks.generate.report import Result, markdown, recommend
+from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.scoring import Scoring, describe_choice
 from ensue.tasks.generate.trained import MIXTURE, TextModel, mixture_arrays
-from ensue.tasks.results import conclude, layer_name
+from ensue.tasks.model_card import conclude
+from ensue.tasks.results import layer_name
 from ensue.training import devices
 from ensue.training.contract import Callback, Note, Stage, Working
 from ensue.training.folder.run import METRICS, Run
@@ -81,7 +83,7 @@ class Table:
     """The rows of the result, the last of them that of the run's model, and what was selected on
     which part."""
 
-    rows: list[TextScore]
+    rows: list[Score]
     selected: tuple[str, ...]
 
 
@@ -362,10 +364,10 @@ def _conclude(
     unigram = float(unigram_nats(validation, symbol_counts(parts.train.ids, size)).mean())
     # An n-gram has no training curve to diagnose.
     log = [] if isinstance(settings.model, NgramSettings) else run.rows(METRICS)
-    warnings = tuple(diagnose(log, [sample.text for sample in samples], unigram, size))
-    rows, selected = tuple(table.rows), table.selected
-    result = Result(
-        run.path.name, rows, recommend(run, settings, rows), selected, samples, warnings
+    warnings = diagnose(log, [sample.text for sample in samples], unigram, size)
+    details = {"samples": [sample.to_json() for sample in samples]}
+    flags = retrain_flags(settings, table.rows)
+    conclude(
+        run, TEXT, table.rows, flags, selected=table.selected, details=details, warnings=warnings
     )
-    conclude(run, result.to_json(), markdown)
     return trained

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
+from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
-from ensue.tasks.tag.report import summarise
+from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import open_tagger
 from ensue.tasks.tag.training import train_tagger
@@ -27,11 +27,10 @@ TAG = Task(
     description="predict one label for every word of a sentence",
     settings=TagSettings,
     models=MODELS,
-    results=(REPORT, RESULT),
     propose=_propose,
     train=train_tagger,
     open=open_tagger,
-    summarise=summarise,
+    report=TAGS,
     flags={
         "column": "data.column",
         "word": "data.word",

@@ -14,9 +14,7 @@ import numpy as np
 from ensue.data.dataset import Examples
 from ensue.data.feeds import ExampleFeed
 from ensue.data.tagged import TaggedParts, count_covered
-from ensue.evaluation.ranking import Role
-from ensue.evaluation.scores import Score, with_intervals
-from ensue.inspection import diagnostics
+from ensue.evaluation.scores import Role, Score, with_intervals
 from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.names import is_network
@@ -34,13 +32,14 @@ from ensue.tasks.fitting import (
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
+from ensue.tasks.model_card import conclude
+from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.tag.data import load_vectors, read_parts, save_codec
-from ensue.tasks.tag.report import markdown, name_model
+from ensue.tasks.tag.report import TAGS, name_model
 from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import TagModel, make_truth, open_tokenizer, predict_tags
 from ensue.training.contract import Callback, Note, Stage, Working
-from ensue.training.folder.run import METRICS, Run
+from ensue.training.folder.run import Run
 from ensue.training.settings import TrainingSettings
 
 MANY_TAGS = 500
@@ -166,7 +165,8 @@ def _conclude(
         spans = truth.get_comparison_spans(predicted)
         unit = "errors per word" if spans is None else "span F1"
         size = one.seconds, one.model.parameter_count
-        return Score(name, role, metrics, intervals, truth.losses(predicted), unit, *size, spans)
+        losses, count = truth.losses(predicted), len(truth.true)
+        return Score(name, role, metrics, intervals, losses, unit, *size, spans, count=count)
 
     rows = [score(name, "baseline", one) for name, one in baselines.items()]
     role: Role = "network" if is_network(settings.model) else "baseline"
@@ -185,21 +185,20 @@ def _conclude(
         part: count_labels(np.asarray(one.steps["target"]), parts.tags)
         for part, one in parts.parts.items()
     }
-    warnings = diagnostics.diagnose(
-        run.rows(METRICS), [], size=parts.known_tags if role == "network" else None
-    )
-    costs, metric = get_network_costs(rows), rows[-1].unit if rows[-1].higher else ""
-    warnings += diagnostics.diagnose_labels(costs, counts, recalls, run.rows(METRICS), metric)
     model_flags = {
-        name_model(kind()): name
+        name_model(kind()): ["--model", name]
         for name, kind in MODELS.parts.items()
         if kind is not TaggerSettings
     }
-    advice = recommend(run, rows, model_flags)
-    result = Result(
-        run.path.name, "tag", tuple(rows), advice, fitted.selected, details, tuple(warnings)
+    conclude(
+        run,
+        TAGS,
+        rows,
+        model_flags,
+        selected=fitted.selected,
+        details=details,
+        warnings=diagnose_labels(run, rows, counts, recalls, parts.known_tags),
     )
-    conclude(run, result.to_json(), markdown)
     return TagModel(
         run,
         fitted.model,
