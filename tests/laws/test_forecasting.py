@@ -231,8 +231,6 @@ def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[st
 def test_the_future_changes_nothing(model: str, refit: int, tmp_path: Path) -> None:
     """Neither what was learned before the test, nor, where it is learned anew, any forecast from
     before the change."""
-    if model == "boosting":
-        pytest.importorskip("sklearn")
     draws = np.random.default_rng(1)
     values = np.cumsum(draws.normal(size=(2, 90, 3)), 1)
     changed = values.copy()

@@ -108,8 +108,6 @@ CASES += [
 def test_what_comes_after_the_own_test_start_of_a_series_changes_nothing(
     model: str, refit: int, order: tuple[int, ...], tmp_path: Path
 ) -> None:
-    if model == "boosting":
-        pytest.importorskip("sklearn")
     panel = panel_of(order)
     one = trained(tmp_path / "a", panel, model, refit)
     begins = [length - one["test"] for length in order]
@@ -291,7 +289,6 @@ def test_held_steps_that_are_too_few_to_choose_and_to_calibrate_on_are_refused()
 
 @pytest.mark.parametrize("order", [(84, 40), (40, 84)])
 def test_an_estimator_learns_from_series_of_any_order(order: tuple[int, ...]) -> None:
-    pytest.importorskip("sklearn")
     from ensue.sklearn import Forecaster
 
     told = (

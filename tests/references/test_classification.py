@@ -7,6 +7,7 @@ from math import comb
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
 from ensue.evaluation.calibration import (
     expected_calibration_error,
@@ -88,6 +89,18 @@ def test_auc_counts_pairs() -> None:
     scores, positive = DRAWS.integers(0, 6, 80).astype(float), DRAWS.random(80) < 0.4
     pairs = [(a > b) + (a == b) / 2 for a in scores[positive] for b in scores[~positive]]
     assert roc_auc(scores, positive) == pytest.approx(np.mean(pairs))
+
+
+def test_metrics_agree_with_scikit_learn() -> None:
+    given, true = answers(300, 2), DRAWS.integers(0, 2, 300)
+    found = compute_metrics(given, true)(np.arange(300))
+    assert found["auc"] == pytest.approx(
+        roc_auc_score(true, given.scores[:, 1] - given.scores[:, 0])
+    )
+    assert found["macro_f1"] == pytest.approx(f1_score(true, given.best, average="macro"))
+    np.testing.assert_array_equal(
+        confusion(given.best, true, 2), confusion_matrix(true, given.best)
+    )
 
 
 def test_a_worked_example() -> None:

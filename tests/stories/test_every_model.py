@@ -128,8 +128,6 @@ def test_some_train(
 def test_each_trains_and_can_be_used(
     verb: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if name == "boosting":
-        pytest.importorskip("sklearn")
     trains(verb, name, tmp_path, capsys)
 
 

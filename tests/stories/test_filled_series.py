@@ -137,8 +137,6 @@ def test_filled_steps_are_no_truth(
 ) -> None:
     """What they are filled with changes no figure by itself: zero and previous are scored on the
     same steps."""
-    if model == "boosting":
-        pytest.importorskip("sklearn")
     holes = {5, 20, 21, 37, 64, 65, 70, 71, 76, 77, 81}
     rows = [f"{month(step)},{'' if step in holes else value('a', step)}" for step in range(84)]
     path = write(tmp_path / "a.csv", "ds,y", rows)

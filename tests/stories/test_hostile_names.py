@@ -109,7 +109,6 @@ def test_forecast(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
     assert as_shown(SEEN) in html_of(run)
     assert SEEN in seen(capsys, "forecast", str(run))
     seen(capsys, "check", str(file), "--task", "forecast")
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "$x$.svg"
     seen(capsys, "forecast", str(run), "--plot", str(picture))
     assert OBEYED.findall(picture.read_text(encoding="utf-8")) == []

@@ -65,8 +65,6 @@ def test_notes_are_everywhere(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if case == "forecast boosting":
-        pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
     name, content, flags = CASES[case]
     verb, model = case.split()
@@ -117,7 +115,7 @@ def test_what_was_trained_from_python_has_its_notes_too(tmp_path: Path) -> None:
 def test_estimators_have_their_notes_too(tmp_path: Path) -> None:
     """What is noted stands in `notes_` and in the run that is saved; how a frame was read is a
     warning."""
-    pandas, _ = pytest.importorskip("pandas"), pytest.importorskip("sklearn")
+    pandas = pytest.importorskip("pandas")
     from ensue.sklearn import Forecaster
 
     data = tmp_path / "a.csv"

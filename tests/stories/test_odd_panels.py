@@ -66,8 +66,6 @@ LEARNED["the same times"] = (
 def test_panels_that_are_learned(
     case: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if model == "boosting":
-        pytest.importorskip("sklearn")
     header, rows, told = LEARNED[case]
     data, run = tmp_path / "a.csv", tmp_path / "run"
     data.write_text(header + "\n" + "\n".join(rows) + "\n", encoding="utf-8")

@@ -196,7 +196,6 @@ def test_series_that_are_too_short_to_be_scored_are_told(
 
 
 def test_an_estimator_forecasts_each_series_that_it_was_given(tmp_path: Path) -> None:
-    pytest.importorskip("sklearn")
     from ensue.sklearn import Forecaster
 
     series = [np.array([value(name, step) for step in of]) for name, of in SPANS.items()]

@@ -34,7 +34,7 @@ def forecast(
         file: Table of series or of new rows, or - for standard input; by default the series of
             training.
         horizon: Steps to forecast; by default the horizon of training.
-        plot: Plot file, .png or .svg (needs the extra `plot`).
+        plot: Plot file, .png or .svg.
         seed: Random seed of sample paths.
         json: Print JSON Lines, one object a series.
     """

@@ -7,15 +7,6 @@
 ['swings', 'stays']
 """
 
-try:
-    import sklearn  # noqa: F401
-except ModuleNotFoundError as error:
-    if error.name != "sklearn":
-        raise
-    raise ImportError(
-        "ensue.sklearn needs scikit-learn; install it with `pip install 'ensue[sklearn]'`"
-    ) from None
-
 from ensue.sklearn.classifier import SequenceClassifier
 from ensue.sklearn.forecaster import Forecaster
 from ensue.sklearn.tagger import SequenceTagger

@@ -11,7 +11,7 @@ import numpy as np
 
 from ensue.atomic_io import write_atomically
 from ensue.data.series.panel import Panel, Series
-from ensue.errors import SettingError, UserError
+from ensue.errors import SettingError
 from ensue.escape import for_terminal
 from ensue.tasks.forecast.report import BACKTEST
 from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
@@ -33,20 +33,16 @@ def draw(
 ) -> None:
     """Plot forecasts of a panel to a file, with the forecasts of the test if `tests`.
 
-    Raises SettingError for an unknown ending, UserError if matplotlib is missing, RunError if the
-    disk refuses.
+    Raises SettingError for an unknown ending, RunError if the disk refuses.
     """
     if path.suffix.lower() not in ENDINGS:
         hint = f"give a name that ends in {', '.join(ENDINGS)}"
         what = f"{path.suffix!r} is not a supported image format"
         raise SettingError(what, where="--plot", hint=hint)
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.dates import AutoDateLocator
-        from matplotlib.figure import Figure
-    except ImportError:
-        hint = "install it with: pip install 'ensue[plot]'"
-        raise UserError("matplotlib is missing", where="--plot", hint=hint) from None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.dates import AutoDateLocator
+    from matplotlib.figure import Figure
+
     shown = list(forecasts[:MAX_PANELS])
     series = {one.name: one for one in panel.series}
     figure = Figure(figsize=(9, 0.8 + 2.6 * len(shown)), layout="constrained")
