@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.tree import DecisionTreeRegressor
 
 from ensue.batch import Batch
 from ensue.data.series.frequency import (
@@ -219,21 +220,45 @@ def test_ridge_is_the_solution_of_its_equations() -> None:
 
 
 def test_trees_answer_as_the_library_does() -> None:
-    ensemble = pytest.importorskip("sklearn.ensemble")
     learned, others = fields(200, 1), fields(50, 2)
     model = BoostingSettings(trees=20).build(SIZES)
     model.fit(lambda: [learned], lambda: [others])
     kept = len(model.arrays()["roots"])
-    library = ensemble.HistGradientBoostingRegressor(
-        max_iter=kept, max_leaf_nodes=15, early_stopping=False, random_state=0
-    )
-    library.fit(model._rows(learned), window_targets(learned).ravel())
-    np.testing.assert_allclose(
-        model.predict(others)[0], library.predict(model._rows(others)), atol=1e-10
-    )
+    assert 5 < kept <= 20
+
+    def rows(of: dict[str, Any]) -> np.ndarray:
+        features = window_features(of, SIZES)
+        return np.array([[*one, step, 0] for one in features for step in range(SIZES.horizon)])
+
+    y, x, new = window_targets(learned).ravel(), rows(learned), rows(others)
+    told, answer = np.full(len(x), y.mean()), np.full(len(new), y.mean())
+    for number in range(kept):
+        tree = DecisionTreeRegressor(
+            splitter="random", max_leaf_nodes=15, min_samples_leaf=20, random_state=number
+        ).fit(x, y - told)
+        told += 0.1 * tree.predict(x)
+        answer += 0.1 * tree.predict(new)
+    np.testing.assert_allclose(model.predict(others)[0], answer, atol=1e-12)
     again = BoostingSettings(trees=20).build(SIZES)
     again.load(model.arrays())
     np.testing.assert_array_equal(again.predict(others)[0], model.predict(others)[0])
+
+
+def test_trees_select_their_number_over_all_batches() -> None:
+    learned, others = fields(200, 1), fields(50, 2)
+    one, several = BoostingSettings(trees=20).build(SIZES), BoostingSettings(trees=20).build(SIZES)
+    one.fit(lambda: [learned], lambda: [others])
+    several.fit(lambda: cut(learned, 7), lambda: cut(others, 7))
+    for name, array in one.arrays().items():
+        np.testing.assert_allclose(several.arrays()[name], array, rtol=1e-12, err_msg=name)
+
+
+def cut(of: dict[str, Any], every: int) -> list[dict[str, Any]]:
+    count = len(of["past"])
+    return [
+        {name: field[begin : begin + every] for name, field in of.items()}
+        for begin in range(0, count, every)
+    ]
 
 
 def test_the_student_quantiles_of_draws() -> None:

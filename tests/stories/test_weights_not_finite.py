@@ -144,20 +144,16 @@ def test_a_calibration_that_is_none(
         ensue.open(run)
 
 
-def test_an_infinity_that_a_model_means_is_none_of_these() -> None:
+def test_arrays_of_any_kind_are_checked() -> None:
     class Model:
-        infinite = ("mask",)
         arrays: dict[str, np.ndarray]
 
         def load(self, arrays: dict[str, np.ndarray]) -> None:
             self.arrays = arrays
 
-    model, meant = (
-        Model(),
-        {"mask": np.array([-np.inf, 0.0]), "ids": np.arange(3), "bias": np.zeros(0)},
-    )
-    load_into(model, meant, "weights")
-    assert model.arrays is meant
-    for wrong in ({"mask": np.array([np.nan])}, {"bias": np.array([np.inf])}):
-        with pytest.raises(RunError, match="weights: the file is damaged: the saved"):
-            load_into(model, wrong, "weights")
+    model, finite = Model(), {"ids": np.arange(3), "bias": np.zeros(0)}
+    load_into(model, finite, "weights")
+    assert model.arrays is finite
+    for wrong in (np.nan, np.inf, -np.inf):
+        with pytest.raises(RunError, match="weights: the file is damaged: the saved 'bias' holds"):
+            load_into(model, {"bias": np.array([0.0, wrong])}, "weights")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +36,6 @@ class Autoregressive(ABC):
     """
 
     size: int
-    infinite: Collection[str] = ()
-    """Names of the arrays that may hold an infinity.
-
-    A run with any other non-finite number is refused.
-    """
 
     @abstractmethod
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
@@ -97,12 +92,6 @@ class Predictor(ABC):
 
     The target is the field "target" of a batch. Models fitted in closed form, and boosted trees,
     are Predictors too.
-    """
-
-    infinite: Collection[str] = ()
-    """Names of the arrays that may hold an infinity.
-
-    A run with any other non-finite number is refused.
     """
 
     @abstractmethod

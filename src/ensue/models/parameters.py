@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -70,17 +70,11 @@ class _AllocationLimit(TorchFunctionMode):
 def load_into(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:
     """Load the arrays of the file `where` into a model. Raises RunError that names file and array.
 
-    A non-finite number would make every prediction meaningless, so it is refused. Arrays that the
-    model names as `infinite` may hold infinities.
+    A non-finite number would make every prediction meaningless, so it is refused.
     """
     for name, array in arrays.items():
-        if array.dtype.kind == "f":
-            may_be_infinite = name in getattr(model, "infinite", ())
-            if not all(
-                (~np.isnan(part) if may_be_infinite else np.isfinite(part)).all()
-                for part in _chunks(array)
-            ):
-                raise damage_error(where, f"the saved {name!r} holds a number that is not finite")
+        if array.dtype.kind == "f" and not all(np.isfinite(part).all() for part in _chunks(array)):
+            raise damage_error(where, f"the saved {name!r} holds a number that is not finite")
     try:
         with format_errors(where):
             model.load(arrays)
@@ -160,11 +154,6 @@ class WrapperMixin:
     def parameter_count(self) -> int:
         """Number of fitted parameters."""
         return self.model.parameter_count
-
-    @property
-    def infinite(self) -> Collection[str]:
-        """Names of the arrays that may hold an infinity."""
-        return getattr(self.model, "infinite", ())
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return the fitted parameters of the inner model."""
