@@ -14,16 +14,7 @@ from ensue import native
 from ensue.cli.output import print_json
 from ensue.cli.tables import show_table
 
-LIBRARIES = (
-    "torch",
-    "numpy",
-    "scikit-learn",
-    "matplotlib",
-    "pydantic",
-    "cyclopts",
-    "tokenizers",
-    "safetensors",
-)
+LIBRARIES = ("torch", "numpy", "scikit-learn", "pydantic", "cyclopts", "tokenizers", "safetensors")
 
 app = App(name="doctor")
 

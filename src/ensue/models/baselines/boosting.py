@@ -86,8 +86,8 @@ class Boosting(WindowModel, Predictor, Forecasting):
         """Fit each tree to the errors of those before it (Friedman 2001)."""
         from sklearn.tree import DecisionTreeRegressor
 
-        target = np.concatenate([window_targets(one) for one in train()])
-        features = np.concatenate([window_features(one, self.sizes) for one in train()])
+        windows = [(window_targets(one), window_features(one, self.sizes)) for one in train()]
+        target, features = map(np.concatenate, zip(*windows, strict=True))
         selected = np.arange(0, target.size, -(-target.size // self.settings.max_examples))
         x, error = self._rows(features, selected), target.ravel()[selected]
         start, tables, count = error.mean(), [], 0
