@@ -21,7 +21,6 @@ from ensue import api
 from ensue.cli.main import main
 from ensue.cli.progress import BufferedProgress, Heartbeat, Live, Plain
 from ensue.data.codecs import Characters
-from ensue.data.dataset import Examples
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.prepare import _Progress
 from ensue.errors import RunError
@@ -270,7 +269,7 @@ def test_a_share_of_the_data_for_validation_is_counted_as_ever(text: Path, tmp_p
 def test_baselines_end_with_their_share() -> None:
     budget, notes = Budget(minutes=0.002, began=time.perf_counter()), []
     fitted, said = fit_baselines(
-        {"one": 1, "two": 2, "three": 3}, _slowly, examples(10), budget, _notes(notes)
+        {"one": 1, "two": 2, "three": 3}, _slowly, 10, budget, _notes(notes)
     )
     assert fitted == {"one": 1}
     assert (
@@ -279,20 +278,16 @@ def test_baselines_end_with_their_share() -> None:
         == ("two, three: not fitted; the baselines' share of the time, 0 s, is spent",)
     )
     assert fit_baselines(
-        {"one": 1, "two": 2}, _slowly, examples(10), replace(budget, minutes=inf), _notes([])
+        {"one": 1, "two": 2}, _slowly, 10, replace(budget, minutes=inf), _notes([])
     )[0] == {
         "one": 1,
         "two": 2,
     }
 
 
-def _slowly(one: int, train: Examples) -> int:
+def _slowly(one: int, every: int) -> int:
     time.sleep(0.05)
     return one
-
-
-def examples(count: int) -> Examples:
-    return Examples(np.arange(count + 1), {"input": np.zeros(count)}, {"target": np.zeros(count)})
 
 
 def test_a_baseline_that_would_take_more_than_the_share_is_not_begun(
@@ -303,22 +298,64 @@ def test_a_baseline_that_would_take_more_than_the_share_is_not_begun(
     now, notes = 0.0, list[str]()
     monkeypatch.setattr(learning, "perf_counter", lambda: now)
 
-    def fit_one(seconds: float, train: Examples) -> int:
+    def fit_one(seconds: float, every: int) -> float:
         nonlocal now
-        now += seconds * len(train) / 8000
-        return len(train)
+        now += seconds / every
+        return seconds / every
 
     fitted, said = fit_baselines(
-        {"a": 10, "b": 400, "c": 16}, fit_one, examples(8000), Budget(10, 0.0), _notes(notes)
+        {"a": 10, "b": 400, "c": 16}, fit_one, 8000, Budget(10, 0.0), _notes(notes)
     )
-    assert fitted == {"a": 8000, "c": 8000}
+    assert fitted == {"a": 10, "c": 16}
     assert said == tuple(notes)
     assert said == (
         "b: not fitted; it would take about 400 s of the baselines' share of the time, 120 s",
     )
-    assert now == pytest.approx((10 + 400 + 16) / 8 + 10 + 16)
-    alone = fit_baselines({"b": 400}, fit_one, examples(8000), Budget(inf, 0.0), _notes(notes))
-    assert alone == ({"b": 8000}, ())
+    assert now == pytest.approx((10 + 400 + 16) * (1 / 8 + 1 / 64 + 1 / 512) + 10 + 16)
+    alone = fit_baselines({"b": 400}, fit_one, 8000, Budget(inf, 0.0), _notes(notes))
+    assert alone == ({"b": 400}, ())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "samples"),
+    [
+        # A language model for each of 1,000 labels took 35 s of a minute to estimate on one in
+        # eight examples.
+        (lambda size: 4.5 + 100 * size, 2),
+        (lambda size: 90 * size, 3),
+        (lambda size: 400 * size, 2),
+        (lambda size: 90 * size**2, 3),
+        (lambda size: 1 + size, 3),
+        (lambda size: 0.001, 3),
+    ],
+    ids=["constant and slow", "linear", "slow", "square", "mostly constant", "constant"],
+)
+def test_an_estimate_takes_no_more_than_it_may(
+    seconds: Callable[[float], float], samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, seen = 0.0, list[int]()
+    monkeypatch.setattr(learning, "perf_counter", lambda: now)
+
+    def work(every: int) -> None:
+        nonlocal now
+        now += seconds(1 / every)
+        seen.append(every)
+
+    assert learning.estimate_seconds(work, affordable=15) == pytest.approx(seconds(1), rel=0.02)
+    assert now <= 15
+    assert seen == [512, 64, 8][:samples]
+
+
+def test_one_sample_that_is_too_slow_for_another_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(learning, "perf_counter", lambda: now)
+
+    def work(every: int) -> None:
+        nonlocal now
+        now += 10
+
+    assert learning.estimate_seconds(work, affordable=15) > 15
+    assert now == 10
 
 
 @pytest.mark.slow
@@ -366,8 +403,9 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
     assert left(900) == 2.5
     assert notes == [
         (
-            "900 s of 600 s were spent before the training; it gets 150 s all the same "
-            "(increase --minutes for more)"
+            "900 s of 600 s were spent before the training, and scoring takes about 60 s; the "
+            "training gets 150 s all the same, and the command takes about 1,110 s (increase "
+            "--minutes to train longer)"
         )
     ]
     assert Budget.of(TrainingSettings(epochs=2)).left() == inf
@@ -409,13 +447,13 @@ def test_baselines_have_a_share_of_what_reading_left(
     now = gone
     monkeypatch.setattr(learning, "perf_counter", lambda: now)
 
-    def for_50_seconds(name: str, train: Examples) -> str:
+    def for_50_seconds(name: str, every: int) -> str:
         nonlocal now
         now += 50
         return name
 
     left_out = fit_baselines(
-        {name: name for name in "abcd"}, for_50_seconds, examples(10), Budget(10, 0.0), _notes([])
+        {name: name for name in "abcd"}, for_50_seconds, 10, Budget(10, 0.0), _notes([])
     )[1]
     assert left_out[0].startswith(message)
 

@@ -55,6 +55,10 @@ class Examples:
         steps = {name: field[places] for name, field in self.steps.items()}
         return Examples(offsets, steps, {name: field[rows] for name, field in self.static.items()})
 
+    def sample(self, every: int) -> Examples:
+        """Select one in `every` examples."""
+        return self.select(np.arange(0, len(self), every))
+
     def beginnings(self, share: float) -> Examples:
         """Select the first steps of each example: a share of them, rounded up.
 

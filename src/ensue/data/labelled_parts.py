@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,10 @@ class EncodedPart:
     cases: tuple[str, ...] = ()
     """The name of each example, if they are not texts."""
 
+    def sample(self, every: int) -> EncodedPart:
+        """Return one in `every` examples."""
+        return replace(self, examples=self.examples.sample(every), cases=self.cases[::every])
+
 
 @dataclass(frozen=True)
 class LabelledParts:
@@ -56,6 +60,12 @@ class LabelledParts:
 
     def __getitem__(self, part: str) -> Examples:
         return self.parts[part].examples
+
+    def sample(self, every: int) -> LabelledParts:
+        """Return one in `every` examples of each part."""
+        if every == 1:
+            return self
+        return replace(self, parts={name: one.sample(every) for name, one in self.parts.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the arrays, as plain JSON values."""

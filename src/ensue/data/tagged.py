@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ class TaggedParts:
     def sizes(self) -> dict[str, int]:
         """Number of ids of each field; for "target", of the training part alone."""
         return {**self.codec.shape.symbols, "target": self.known_tags}
+
+    def sample(self, every: int) -> TaggedParts:
+        """Return one in `every` examples of each part."""
+        if every == 1:
+            return self
+        return replace(self, parts={name: one.sample(every) for name, one in self.parts.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the examples as JSON values."""

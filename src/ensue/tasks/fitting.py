@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from math import inf, isfinite
 from time import perf_counter
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -35,8 +35,16 @@ MIN_TRAINING_SHARE = 0.25
 BASELINES_SHARE = 0.2
 """Share of the remaining time for baselines; no baseline starts once it is spent."""
 
-MANY, ONE_IN = 4000, 8
-"""With so many examples or more, the time of a baseline is estimated on one in eight of them."""
+REPORT_SHARE = 0.05
+"""Share of `minutes` for what is not timed in advance: the start of Python and the report."""
+TIMING_SHARE = 0.05
+"""Share of `minutes` for which scoring is timed in advance."""
+
+MANY = 512
+"""With so many examples or more, the time of a baseline is estimated on samples of them."""
+SAMPLES, GROWTH = (512, 64, 8), 8
+"""Times are estimated on one in so many examples, and each sample has GROWTH times as many as the
+one before. A larger one is taken only if there is time: with many labels it may take minutes."""
 
 
 @dataclass(frozen=True)
@@ -114,23 +122,20 @@ def remaining_training(
 ) -> TrainingSettings:
     """Give the training the minutes that are left, without the `reserved` share.
 
-    It gets at least MIN_TRAINING_SHARE; a note says so if reading the data left less.
+    It gets at least MIN_TRAINING_SHARE; a note says so if reading the data or scoring leave less.
     """
     minutes = training.minutes
     if isfinite(budget.minutes):
-        minutes = max(
-            training.minutes * (1 - reserved) - budget.spent / 60,
-            training.minutes * MIN_TRAINING_SHARE,
-        )
-        if minutes == training.minutes * MIN_TRAINING_SHARE:
-            what = (
-                f"{budget.spent:,.0f} s of {60 * training.minutes:,.0f} s were spent before the "
-                f"training"
-            )
+        spent, least = budget.spent, training.minutes * MIN_TRAINING_SHARE
+        minutes = max(training.minutes * (1 - reserved) - spent / 60, least)
+        if minutes == least:
+            scoring = 60 * training.minutes * reserved
             on_event(
                 Note(
-                    f"{what}; it gets {60 * minutes:,.0f} s all the same (increase --minutes for "
-                    f"more)"
+                    f"{spent:,.0f} s of {60 * training.minutes:,.0f} s were spent before the "
+                    f"training, and scoring takes about {scoring:,.0f} s; the training gets "
+                    f"{60 * minutes:,.0f} s all the same, and the command takes about "
+                    f"{spent + 60 * minutes + scoring:,.0f} s (increase --minutes to train longer)"
                 )
             )
     return training.model_copy(update={"minutes": minutes, "hardware": hardware})
@@ -168,14 +173,15 @@ def defer_failure(make: Callable[[], T], on_event: Callback) -> Callable[[], T]:
 
 def fit_baselines(
     candidates: Mapping[str, T],
-    fit_one: Callable[[T, Examples], L],
-    train: Examples,
+    fit_one: Callable[[T, int], L],
+    count: int,
     budget: Budget,
     on_event: Callback,
 ) -> tuple[dict[str, L], tuple[str, ...]]:
-    """Fit baselines in order while their share of the time lasts; return them and the notes.
+    """Fit and score baselines in order while their share of the time lasts; also return notes.
 
-    A baseline is never interrupted, so its time is first estimated on one in ONE_IN examples.
+    `fit_one(candidate, every)` takes one in `every` of the `count` examples. A baseline is never
+    interrupted, so its time is first estimated on samples.
     """
     share, fitted, late, notes = (
         BASELINES_SHARE * budget.left(MIN_TRAINING_SHARE),
@@ -189,11 +195,13 @@ def fit_baselines(
             late.append(name)
             continue
         on_event(Working(f"fitting {name}"))
-        takes = _estimate_seconds(partial(fit_one, one), train) if isfinite(share) else 0.0
+        takes = 0.0
+        if isfinite(share) and count >= MANY:
+            takes = estimate_seconds(partial(fit_one, one), ends - perf_counter())
         if perf_counter() + takes > ends:
             notes.append(f"{name}: not fitted; it would take about {takes:,.0f} s of {of_it}")
         else:
-            fitted[name] = fit_one(one, train)
+            fitted[name] = fit_one(one, 1)
     if late:
         notes.append(f"{', '.join(late)}: not fitted; {of_it}, is spent")
     for one in notes:
@@ -201,14 +209,54 @@ def fit_baselines(
     return fitted, tuple(notes)
 
 
-def _estimate_seconds(fit_some: Callable[[Examples], object], train: Examples) -> float:
-    """Estimate the seconds for all examples from a subset; 0 if there are few."""
-    if len(train) < MANY:
-        return 0.0
-    began = perf_counter()
-    with suppress(Exception):  # a subset may be too small for a model
-        fit_some(train.select(np.arange(0, len(train), ONE_IN)))
-    return ONE_IN * (perf_counter() - began)
+def estimate_seconds(work: Callable[[int], object], affordable: float) -> float:
+    """Estimate the seconds of `work(1)`; `work(every)` takes one in `every` examples.
+
+    Samples are taken until the next one would exceed the seconds that are `affordable`.
+    """
+    taken: list[float] = []
+    while len(taken) < len(SAMPLES) and sum(taken) + _extrapolate(taken, 1) <= affordable:
+        began = perf_counter()
+        with suppress(Exception):  # a sample may be too small for a model
+            work(SAMPLES[len(taken)])
+        taken.append(perf_counter() - began)
+    return _extrapolate(taken, len(SAMPLES) + 1 - len(taken))
+
+
+def _extrapolate(taken: Sequence[float], samples: int) -> float:
+    """Predict the seconds of a later sample from those of the samples so far.
+
+    Part of the time is constant, as for a model for each label; the rest grows with the examples,
+    or up to their square. The first sample alone shows neither.
+    """
+    if len(taken) < 2:
+        return 2 * sum(taken) * samples
+    growing = [max(after - before, 0.0) for before, after in pairwise(taken)]
+    growth = growing[-1] / growing[-2] if len(growing) > 1 and growing[-2] else GROWTH
+    growth = min(max(growth, GROWTH), GROWTH**2)
+    return taken[-1] + growing[-1] * sum(growth**power for power in range(1, samples + 1))
+
+
+def estimate_reserve(
+    run: Run,
+    build: Callable[[], Any],
+    score_some: Callable[[Any, int], object],
+    hardware: HardwareSettings,
+    budget: Budget,
+    on_event: Callback,
+) -> float:
+    """Estimate the share of the minutes for scoring and report, with an untrained network.
+
+    `score_some(network, every)` does what comes after the training, on one in `every` examples.
+    """
+    if not isfinite(budget.minutes) or run.checkpoint():
+        return RESERVED_SHARE
+    on_event(Working("timing the scoring"))
+    with torch.random.fork_rng(devices=[]):  # the trained network depends on the seed alone
+        network = build().to(devices.choose_device(hardware)).eval()
+    total = 60 * budget.minutes
+    seconds = estimate_seconds(partial(score_some, network), TIMING_SHARE * total)
+    return max(RESERVED_SHARE, seconds / total + REPORT_SHARE)
 
 
 def fit_network(

@@ -36,7 +36,7 @@ def compute_details(model: LabelModel, parts: LabelledParts, raw: Predictions) -
         "nats": {"before": nats(raw, true), "after": nats(predictions, true)},
         "temperature": calibration.temperature,
         "prediction_sets": _measure_sets(predictions, true, model),
-        "early": _measure_prefixes(model, parts, true),
+        "early": _measure_prefixes(model, parts, predictions, true),
         "mistakes": _list_errors(predictions, true, parts),
     }
     if labels.kind != "regression":
@@ -67,13 +67,20 @@ def _measure_sets(predictions: Predictions, true: Any, model: LabelModel) -> dic
     return measured | {"mean_size": float(prediction_sets(predictions, bound).sum(1).mean())}
 
 
-def _measure_prefixes(model: LabelModel, parts: LabelledParts, true: Any) -> list[dict[str, float]]:
-    """Compute the metrics after each share of the steps; trees have no prefixes."""
+def _measure_prefixes(
+    model: LabelModel, parts: LabelledParts, complete: Predictions, true: Any
+) -> list[dict[str, float]]:
+    """Compute the metrics after each share of the steps; trees have no prefixes.
+
+    `complete` are the predictions after all steps.
+    """
     if model.content.shape.children:
         return []
     measured = []
     for share in SHARES:
-        predictions = model.predict_arrays(parts["test"].beginnings(share))
+        predictions = (
+            model.predict_arrays(parts["test"].beginnings(share)) if share < 1 else complete
+        )
         metrics = compute_metrics(predictions, true)(np.arange(len(true)))
         measured.append({"share": share, **metrics})
     return measured

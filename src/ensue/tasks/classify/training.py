@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.dataset import Examples
 from ensue.data.feeds import ExampleFeed
 from ensue.data.labelled_parts import LabelledParts
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
+from ensue.evaluation.predictions import Predictions
 from ensue.evaluation.scores import Role, Score, by_group, with_intervals
 from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
@@ -35,9 +35,11 @@ from ensue.tasks.classify.report import LABELS, name_model
 from ensue.tasks.classify.settings import MODELS, ClassifySettings
 from ensue.tasks.classify.trained import CALIBRATION, UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.fitting import (
+    RESERVED_SHARE,
     Budget,
     Fitted,
     defer_failure,
+    estimate_reserve,
     fit_baselines,
     fit_network,
     log_closed_form,
@@ -66,12 +68,16 @@ def train_classifier(
     parts = read_parts(run, settings, data, on_event)
     settings = _resolve(settings, parts, on_event)
     candidates = {name_model(one): one for one in _choose_baselines(settings, parts, on_event)}
-    fit_one = partial(_fit_closed_form, parts)
+    fit_one, count = partial(_fit_baseline, parts), len(parts["train"])
     # Baselines come before the network, so that it gets the time that they leave.
     get_baselines = defer_failure(
-        lambda: fit_baselines(candidates, fit_one, parts["train"], budget, on_event), on_event
+        lambda: fit_baselines(candidates, fit_one, count, budget, on_event), on_event
     )
-    training = remaining_training(settings.training, machine, budget, on_event)
+    reserved = RESERVED_SHARE
+    if is_network(settings.model):
+        build, score_some = partial(_build, settings, parts), partial(_score_some, run, parts)
+        reserved = estimate_reserve(run, build, score_some, machine, budget, on_event)
+    training = remaining_training(settings.training, machine, budget, on_event, reserved)
     fitted = _fit(run, settings, training, parts, on_event)
     baselines, notes = get_baselines()
     on_event(Stage("writing the report"))
@@ -119,14 +125,32 @@ def _choose_baselines(
     return [one for one in baselines if one.suits(shape, labels.kind) and one != settings.model]
 
 
-def _fit_closed_form(parts: LabelledParts, settings: Settings, train: Examples) -> Fitted:
+def _build(settings: ClassifySettings, parts: LabelledParts) -> Any:
+    return build_classifier(
+        settings.model, parts.content.shape, parts.labels.kind, parts.labels.size
+    )
+
+
+def _fit_closed_form(parts: LabelledParts, settings: Settings) -> Fitted:
     """Fit a model that needs no gradient steps."""
     began = perf_counter()
     model: Any = build_classifier(
         settings, parts.content.shape, parts.labels.kind, parts.labels.size
     )
-    selected = model.fit(train, parts["validation"])
+    selected = model.fit(parts["train"], parts["validation"])
     return Fitted(model, perf_counter() - began, selected or ())
+
+
+def _fit_baseline(
+    parts: LabelledParts, settings: Settings, every: int
+) -> tuple[Score, tuple[str, ...]]:
+    """Fit and score a baseline; return its score, and what was selected on which part."""
+    parts = parts.sample(every)
+    fitted = _fit_closed_form(parts, settings)
+    calibration, raw = _fit_calibration(fitted.model, parts), _predict_test(fitted.model, parts)
+    return _score(
+        parts, name_model(settings), "baseline", fitted, raw, calibration
+    ), fitted.selected
 
 
 def _fit(
@@ -140,7 +164,7 @@ def _fit(
     if is_network(settings.model):
         return _train(run, settings.model_copy(update={"training": training}), parts, on_event)
     on_event(Working(f"fitting {name_model(settings.model)}"))
-    fitted = _fit_closed_form(parts, settings.model, parts["train"])
+    fitted = _fit_closed_form(parts, settings.model)
     run.write_arrays(fitted.model.arrays())
     validation = _validate(fitted.model, parts, training.batching.batch_size)
     log_closed_form(run, validation, fitted.seconds, (len(parts["train"]), "examples"), on_event)
@@ -151,9 +175,7 @@ def _train(
     run: Run, settings: ClassifySettings, parts: LabelledParts, on_event: Callback
 ) -> Fitted:
     with limit_model_size(run):
-        network: Any = build_classifier(
-            settings.model, parts.content.shape, parts.labels.kind, parts.labels.size
-        )
+        network = _build(settings, parts)
     if settings.pretrained and run.checkpoint() is None:
         copied = copy_pretrained(network, settings.pretrained)
         run.describe({"pretrained": {"copied": copied}})
@@ -180,33 +202,53 @@ def _validate(model: Any, parts: LabelledParts, batch_size: int) -> float:
     )
 
 
+def _predict_test(model: Predictor, parts: LabelledParts) -> Predictions:
+    return predict(model, parts["test"], parts.labels)
+
+
+def _score(
+    parts: LabelledParts,
+    name: str,
+    role: Role,
+    fitted: Fitted,
+    raw: Predictions,
+    calibration: Calibration,
+) -> Score:
+    """Compute the score of a model; `raw` are its predictions of the test before calibration."""
+    true, groups = get_targets(parts["test"], parts.labels), get_groups(parts["test"])
+    predictions = raw.with_temperature(calibration.temperature)
+    metrics, intervals = with_intervals(
+        compute_metrics(predictions, true, calibration.bound), len(true), groups
+    )
+    cost, unit = by_group(losses(predictions, true), groups), get_loss_unit(parts.labels.kind)
+    size = fitted.model.parameter_count
+    seconds, count = fitted.seconds, len(true)
+    return Score(name, role, metrics, intervals, cost, unit, seconds, size, count=count)
+
+
+def _score_some(run: Run, parts: LabelledParts, network: Predictor, every: int) -> None:
+    """Calibrate and score a network on one in `every` examples, to time it."""
+    parts = parts.sample(every)
+    calibration, raw = _fit_calibration(network, parts), _predict_test(network, parts)
+    _score(parts, "", "network", Fitted(network, 0.0), raw, calibration)
+    model = LabelModel(run, network, parts.content, parts.labels, calibration)
+    compute_details(model, parts, raw)
+
+
 def _conclude(
     run: Run,
     settings: ClassifySettings,
     parts: LabelledParts,
-    baselines: Mapping[str, Fitted],
+    baselines: Mapping[str, tuple[Score, tuple[str, ...]]],
     fitted: Fitted,
 ) -> LabelModel:
-    """Calibrate, score all models on the test part, once, and write the report and the result."""
-    labels, test = parts.labels, parts["test"]
-    true, groups, unit = get_targets(test, labels), get_groups(test), get_loss_unit(labels.kind)
+    """Calibrate and score the model on the test part, once, and write the report and result."""
     # Calibration comes first: it is a part of the model, which is usable if the report fails.
     model = _calibrate(run, fitted.model, parts)
-
-    def score(name: str, role: Role, one: Fitted) -> Score:
-        calibration = _fit_calibration(one.model, parts)
-        predictions = predict(one.model, test, labels).with_temperature(calibration.temperature)
-        metrics, intervals = with_intervals(
-            compute_metrics(predictions, true, calibration.bound), len(true), groups
-        )
-        cost = by_group(losses(predictions, true), groups)
-        size = one.seconds, one.model.parameter_count
-        return Score(name, role, metrics, intervals, cost, unit, *size, count=len(true))
-
-    rows = [score(name, "baseline", one) for name, one in baselines.items()]
+    raw, rows = _predict_test(fitted.model, parts), [row for row, _ in baselines.values()]
     role: Role = "network" if is_network(settings.model) else "baseline"
-    rows.append(score(name_model(settings.model), role, fitted))
-    raw = predict(fitted.model, test, labels)
+    name = name_model(settings.model)
+    rows.append(_score(parts, name, role, fitted, raw, model.calibration))
     details = compute_details(model, parts, raw)
     calibrated = f"temperature {model.calibration.temperature:.2f}, and the conformal quantile"
     conclude(
@@ -219,7 +261,8 @@ def _conclude(
             if name != "majority" and not is_network(kind())
         },
         selected=(
-            *(line for one in (fitted, *baselines.values()) for line in one.selected),
+            *fitted.selected,
+            *(line for _, selected in baselines.values() for line in selected),
             f"{calibrated}: on the calibration part",
         ),
         details=details,

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from ensue.data.dataset import Examples
 from ensue.data.feeds import ExampleFeed
 from ensue.data.tagged import TaggedParts, count_covered
 from ensue.evaluation.scores import Role, Score, with_intervals
@@ -22,9 +21,11 @@ from ensue.models.tagger import TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
+    RESERVED_SHARE,
     Budget,
     Fitted,
     defer_failure,
+    estimate_reserve,
     fit_baselines,
     fit_network,
     log_closed_form,
@@ -55,12 +56,16 @@ def train_tagger(
     on_event(Working("reading the data"))
     parts = read_parts(run, settings, data, on_event)
     candidates = {name_model(one): one for one in _choose_baselines(settings, parts, on_event)}
-    fit_one = partial(_fit_closed_form, parts)
+    fit_one, count = partial(_fit_baseline, parts), len(parts.parts["train"])
     # Baselines come before the network, so that it gets the time that they leave.
     get_baselines = defer_failure(
-        lambda: fit_baselines(candidates, fit_one, parts.parts["train"], budget, on_event), on_event
+        lambda: fit_baselines(candidates, fit_one, count, budget, on_event), on_event
     )
-    training = remaining_training(settings.training, machine, budget, on_event)
+    reserved = RESERVED_SHARE
+    if is_network(settings.model):
+        build, score_some = partial(_build, run, settings, parts), partial(_score_some, parts)
+        reserved = estimate_reserve(run, build, score_some, machine, budget, on_event)
+    training = remaining_training(settings.training, machine, budget, on_event, reserved)
     fitted = _fit(run, settings, training, parts, on_event)
     baselines, notes = get_baselines()
     on_event(Stage("writing the report"))
@@ -108,13 +113,19 @@ def fit_tagger(run: Run, settings: TagSettings, parts: TaggedParts, on_event: Ca
     )
 
 
-def _fit_closed_form(parts: TaggedParts, settings: Settings, train: Examples) -> Fitted:
+def _fit_closed_form(parts: TaggedParts, settings: Settings) -> Fitted:
     """Fit a model of counts, which needs no gradient steps."""
-    began = perf_counter()
+    began, train = perf_counter(), parts.parts["train"]
     fields = (np.asarray(train.steps[name]) for name in ("surface", "suffix", "capital", "target"))
     model = cast("Any", settings).build(parts.sizes)
     model.fit(TaggedSteps(*fields, offsets=train.offsets, sizes=parts.sizes))
     return Fitted(model, perf_counter() - began)
+
+
+def _fit_baseline(parts: TaggedParts, settings: Settings, every: int) -> Score:
+    """Fit and score a baseline on one in `every` sentences."""
+    parts = parts.sample(every)
+    return _score(parts, name_model(settings), "baseline", _fit_closed_form(parts, settings))[0]
 
 
 def _fit(
@@ -127,7 +138,7 @@ def _fit(
     """Fit the run's model, by gradient or in closed form, and write its weights to the run."""
     if is_network(settings.model):
         return _train(run, settings.model_copy(update={"training": training}), parts, on_event)
-    fitted = _fit_closed_form(parts, settings.model, parts.parts["train"])
+    fitted = _fit_closed_form(parts, settings.model)
     run.write_arrays(fitted.model.arrays())
     validation = mean_nats(fitted.model, parts.parts["validation"], training.batching.batch_size)
     log_closed_form(
@@ -136,10 +147,14 @@ def _fit(
     return fitted
 
 
-def _train(run: Run, settings: TagSettings, parts: TaggedParts, on_event: Callback) -> Fitted:
+def _build(run: Run, settings: TagSettings, parts: TaggedParts) -> Any:
     vectors = load_vectors(run) if settings.vectors else None
     with limit_model_size(run):
-        network = settings.model.build(parts.sizes, vectors)
+        return cast("TaggerSettings", settings.model).build(parts.sizes, vectors)
+
+
+def _train(run: Run, settings: TagSettings, parts: TaggedParts, on_event: Callback) -> Fitted:
+    network = _build(run, settings, parts)
     feed = ExampleFeed(parts.parts["train"], settings.training.batching.batch_size, settings.seed)
 
     def validate() -> float:
@@ -148,30 +163,38 @@ def _train(run: Run, settings: TagSettings, parts: TaggedParts, on_event: Callba
     return fit_network(run, network, settings.training, feed, validate, on_event)
 
 
+def _score(
+    parts: TaggedParts, name: str, role: Role, fitted: Fitted
+) -> tuple[Score, dict[str, Any]]:
+    """Score a model on the test part; also return the details of its errors."""
+    test = parts.parts["test"]
+    truth = make_truth(test, parts.tags, parts.known_tags)
+    predicted = predict_tags(fitted.model, test)
+    metrics, intervals = with_intervals(truth.compute_metrics(predicted), truth.sentences)
+    spans = truth.get_comparison_spans(predicted)
+    unit = "errors per word" if spans is None else "span F1"
+    size = fitted.seconds, fitted.model.parameter_count
+    losses, count = truth.losses(predicted), len(truth.true)
+    row = Score(name, role, metrics, intervals, losses, unit, *size, spans, count=count)
+    return row, truth.details(predicted)
+
+
+def _score_some(parts: TaggedParts, network: Any, every: int) -> None:
+    """Score a network on one in `every` sentences, to time it."""
+    _score(parts.sample(every), "", "network", Fitted(network, 0.0))
+
+
 def _conclude(
     run: Run,
     settings: TagSettings,
     parts: TaggedParts,
-    baselines: Mapping[str, Fitted],
+    baselines: Mapping[str, Score],
     fitted: Fitted,
 ) -> TagModel:
-    """Score all models on the test part, once, and write the report and the result."""
-    test = parts.parts["test"]
-    truth = make_truth(test, parts.tags, parts.known_tags)
-
-    def score(name: str, role: Role, one: Fitted) -> Score:
-        predicted, _ = predict_tags(one.model, test)
-        metrics, intervals = with_intervals(truth.compute_metrics(predicted), truth.sentences)
-        spans = truth.get_comparison_spans(predicted)
-        unit = "errors per word" if spans is None else "span F1"
-        size = one.seconds, one.model.parameter_count
-        losses, count = truth.losses(predicted), len(truth.true)
-        return Score(name, role, metrics, intervals, losses, unit, *size, spans, count=count)
-
-    rows = [score(name, "baseline", one) for name, one in baselines.items()]
+    """Score the model on the test part, once, and write the report and the result."""
     role: Role = "network" if is_network(settings.model) else "baseline"
-    rows.append(score(name_model(settings.model), role, fitted))
-    details = truth.details(predict_tags(fitted.model, test)[0])
+    row, details = _score(parts, name_model(settings.model), role, fitted)
+    rows = [*baselines.values(), row]
     details["primary_metric"] = "span_f1" if rows[-1].higher else "tag_accuracy"
     if settings.vectors:
         details["vectors"] = dict(zip(("covered", "words"), count_covered(parts), strict=True))
