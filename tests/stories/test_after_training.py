@@ -73,7 +73,7 @@ FAULTS = [
     (GENERATE, NETWORK, sampling, "score"),
     (GENERATE, NETWORK, text_training, "_scoring"),
     (GENERATE, NETWORK, text_training, "conclude"),
-    (GENERATE, NETWORK, text_training, "recommend"),
+    (GENERATE, NETWORK, text_training, "retrain_flags"),
     (GENERATE, FITTED, text_training, "Scoring"),
     (GENERATE, FITTED, text_training, "conclude"),
     (CLASSIFY, NETWORK, classifying, "_fit_closed_form"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from ensue.tasks.model_card import Summary
+    from ensue.evaluation.scores import Score
+    from ensue.tasks.results import Report
     from ensue.training.folder.run import Run
 
 app = App(name="compare")
@@ -28,6 +30,7 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
     from ensue.cli.output import print_json
     from ensue.cli.tables import show_table
     from ensue.errors import RunError
+    from ensue.tasks.results import RESULT, Result
     from ensue.training.folder.run import Run
 
     runs = {str(path): Run.open(path) for path in (run, *others)}
@@ -37,13 +40,15 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
             f"runs of {' and '.join(tasks)} cannot be compared", where="compare", hint=hint
         )
     settings = differing_settings(list(runs.values()))
-    results = {name: read_model_row(one) for name, one in runs.items()}
-    samples = {name: describe_sample(one, results[name]) for name, one in runs.items()}
+    results = {name: one.parse(RESULT, Result.from_json) for name, one in runs.items()}
+    samples = {name: describe_sample(one, results[name].own) for name, one in runs.items()}
     notes = list(comparison_notes(list(runs.values()), any(samples.values())))
     if json:
-        results = {name: row | {"sample": samples[name]} for name, row in results.items()}
+        rows = {
+            name: one.own.to_json() | {"sample": samples[name]} for name, one in results.items()
+        }
         by_run = {key: dict(zip(runs, row, strict=True)) for key, row in settings}
-        print_json({"settings": by_run, "results": results, "notes": notes})
+        print_json({"settings": by_run, "results": rows, "notes": notes})
         return
     if settings:
         show_table(
@@ -51,8 +56,7 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
             [[key, *map(str, row)] for key, row in settings],
             title="Settings that differ:",
         )
-    summaries = [read_summary(one) for one in runs.values()]
-    last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in summaries]
+    last = [one.parse(RESULT, partial(make_row, get_task(one).report)) for one in runs.values()]
     if any(samples.values()):
         last = [
             one | {"scored on": sample or "all"}
@@ -68,10 +72,19 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         print(note)
 
 
-def describe_sample(run: Run, row: Mapping[str, Any]) -> str | None:
+def make_row(report: Report, values: Mapping[str, Any]) -> dict[str, str]:
+    """Make the row of a run's own model, by column, from result.json."""
+    from ensue.tasks.model_card import metrics_table
+    from ensue.tasks.results import Result
+
+    columns, rows = metrics_table(Result.from_json(values), report)
+    return dict(zip(columns, rows[-1], strict=True))
+
+
+def describe_sample(run: Run, score: Score) -> str | None:
     """Describe the sample of the test part that was scored; None if all of it was."""
     total = run.about["data"].get("symbols", {}).get("test")
-    return None if total in (None, row.get("count")) else f"{row['count']:,} of {total:,} symbols"
+    return None if total in (None, score.count) else f"{score.count:,} of {total:,} symbols"
 
 
 def comparison_notes(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
@@ -84,16 +97,6 @@ def comparison_notes(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
         )
 
 
-def read_summary(run: Run) -> Summary:
-    """Read the summary of a run. Raises RunError if its result.json was changed."""
-    from ensue.api import get_task
-    from ensue.atomic_io import format_errors
-    from ensue.tasks.model_card import summarise
-
-    with format_errors(str(run.path / "result.json")):
-        return summarise(run, get_task(run).report)
-
-
 def differing_settings(runs: list[Run]) -> list[tuple[str, list[Any]]]:
     """Return the settings in which runs differ, with "-" where a run has no such setting."""
     from ensue.settings import flatten
@@ -102,8 +105,3 @@ def differing_settings(runs: list[Run]) -> list[tuple[str, list[Any]]]:
     keys = sorted({key for one in flat for key in one})
     rows = [(key, [one.get(key, "-") for one in flat]) for key in keys]
     return [(key, row) for key, row in rows if len({str(value) for value in row}) > 1]
-
-
-def read_model_row(run: Run) -> dict[str, Any]:
-    """Return the last row of a run's result, which is that of its own model."""
-    return run.parse("result.json", lambda result: result["rows"][-1])

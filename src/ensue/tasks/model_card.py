@@ -69,7 +69,7 @@ def conclude(
 
 def summarise(run: Run, report: Report) -> Summary:
     """Summarise the result of a run for a terminal."""
-    result = Result.from_json(run.read_json(RESULT))
+    result = run.parse(RESULT, Result.from_json)
     warnings = [f"Warning: {one}." for one in result.warnings]
     name = shlex.quote(str(run.path))
     return Summary(

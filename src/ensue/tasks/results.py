@@ -196,8 +196,8 @@ def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> N
 class Scored:
     """Metrics of a trained model on other data than its training data."""
 
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, Interval]
     details: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:

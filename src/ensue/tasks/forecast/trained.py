@@ -39,7 +39,7 @@ from ensue.tasks.forecast.data import CODEC, Prepared, load
 from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.in_memory import as_paths
-from ensue.tasks.results import Scored
+from ensue.tasks.results import RESULT, Result, Scored
 from ensue.training.folder.run import WEIGHTS, Run
 
 CALIBRATION = "calibration.json"
@@ -215,7 +215,9 @@ class ForecastModel(Trained):
         """
         paths = as_paths(paths)
         if not paths:
-            return self.run.parse("result.json", _get_test_scores)
+            result = self.run.parse(RESULT, Result.from_json)
+            details = {name: result.details[name] for name in ("forecasts", "series")}
+            return Scored(result.own.metrics, result.own.intervals, details)
         known = self.prepared.panel
         later = self._read(lambda settings: read_panel(list(paths), settings, like=known))
         panel, first = append(self.prepared.all_series, later)
@@ -288,11 +290,6 @@ class ForecastModel(Trained):
         return np.stack(
             [known.get(one.name, observed_spread(one.observed)) for one in panel.series]
         )
-
-
-def _get_test_scores(result: Mapping[str, Any]) -> Scored:
-    details = {name: result["details"][name] for name in ("forecasts", "series")}
-    return Scored(result["metrics"], result["rows"][-1]["intervals"], details)
 
 
 def as_frame(forecasts: Sequence[SeriesForecast], library: Any) -> Any:
