@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -311,3 +312,35 @@ def test_answers_without_torch(command: list[str]) -> None:
         [sys.executable, "-c", program, *command], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+# Distributions whose modules have other names, or come with another distribution.
+MODULES = {"scikit_learn": "sklearn"}
+COME_ALONG = {"pydantic_core", "triton", "ensue_native"}
+
+
+def test_dependencies_are_what_is_imported() -> None:
+    """Nothing is installed for nothing, and nothing is there by luck; no private module is used."""
+    imported = set()
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+    foreign = {
+        name
+        for name in imported
+        if name.partition(".")[0] not in sys.stdlib_module_names | COME_ALONG | {"ensue"}
+    }
+    assert [name for name in foreign if re.search(r"(^|\.)_", name)] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = [
+        *project["dependencies"],
+        *(one for name in extras if name != "dev" for one in extras[name]),
+    ]
+    names = [re.split(r"[^\w-]", line)[0].replace("-", "_") for line in lines]
+    assert {MODULES.get(name, name) for name in names} == {
+        name.partition(".")[0] for name in foreign
+    }

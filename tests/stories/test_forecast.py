@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import narwhals
 import numpy as np
+import pyarrow
 import pytest
 
 import ensue
@@ -155,13 +157,11 @@ def test_trajectories_covariates_and_statics(
 
 
 def test_wide_tables_and_frames(tmp_path: Path) -> None:
-    narwhals = pytest.importorskip("narwhals")
     table = {
         "ds": list(range(60)),
         "a": [float(t % 4) for t in range(60)],
         "b": [10.0 + t for t in range(60)],
     }
-    pyarrow = pytest.importorskip("pyarrow")
     frame = pyarrow.table(table)
     model = ensue.train(
         "forecast", frame, horizon=4, season=4, settings=["baselines.statistical=[]"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 import torch
 from sklearn.base import clone
@@ -311,7 +312,6 @@ def test_a_forecaster_by_cross_validation_over_time(tmp_path: Path) -> None:
 
 
 def test_a_forecaster_of_every_form_of_series() -> None:
-    pyarrow = pytest.importorskip("pyarrow")
     one = Forecaster(horizon=4, season=12).fit(SOLD)
     assert (
         np.abs(
