@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from ensue.cells import CELLS
@@ -44,6 +45,30 @@ SIZES: dict[type[Settings], Mapping[str, tuple[int, int, int, int]]] = {
 def is_network(model: Settings) -> bool:
     """Whether a model is a network, trained by gradient; others are fitted in closed form."""
     return type(model) in SIZES
+
+
+def name_model(model: Settings) -> str:
+    """Name a model for tables: a network by its cell or layer, its size, and the head of a tagger.
+
+    >>> name_model(TaggerSettings(body=RecurrentSettings(cell="lstm", width=8, depth=2)))
+    'lstm 2 x 8, crf'
+    """
+    if isinstance(model, TreeSettings):
+        return f"{model.cell} tree {model.width}"
+    if isinstance(model, DirectSettings):
+        return f"mlp {model.depth} x {model.width}" if model.depth else "linear"
+    part: Any = model
+    if not hasattr(part, "body"):
+        return part.name
+    body = "embedding-bag" if part.body.name == "none" else _name_layer(part.body)
+    return f"{body}, {part.head.name}" if isinstance(model, TaggerSettings) else body
+
+
+def _name_layer(body: Any) -> str:
+    cell = RecurrentSettings(cell=body.cell).program().name if hasattr(body, "cell") else ""
+    ways = "" if cell and isinstance(body, RecurrentSettings) else body.name
+    width, depth = getattr(body, "width", ""), getattr(body, "depth", 1)
+    return " ".join(filter(None, (ways, Path(cell).stem, f"{depth} x" * (depth > 1), str(width))))
 
 
 def resize(model: S, size: SizeName) -> S:

@@ -19,7 +19,6 @@ from ensue.evaluation.intervals import Interval
 from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
 from ensue.inspection import diagnostics
-from ensue.layers import RecurrentSettings
 from ensue.settings import to_finite
 from ensue.training.folder.run import ABOUT, METRICS, Run
 
@@ -203,19 +202,6 @@ class Scored:
     def to_json(self) -> dict[str, Any]:
         """Convert to plain JSON values."""
         return asdict(self)
-
-
-def layer_name(body: Any) -> str:
-    """Name a network by its cell or layer and its size.
-
-    >>> (layer_name(RecurrentSettings(cell="gru", width=8)),
-    ...  layer_name(RecurrentSettings(cell="lstm", width=8, depth=2)))
-    ('gru 8', 'lstm 2 x 8')
-    """
-    cell = RecurrentSettings(cell=body.cell).program().name if hasattr(body, "cell") else ""
-    ways = "" if cell and isinstance(body, RecurrentSettings) else body.name
-    width, depth = getattr(body, "width", ""), getattr(body, "depth", 1)
-    return " ".join(filter(None, (ways, Path(cell).stem, f"{depth} x" * (depth > 1), str(width))))
 
 
 def format_metric(value: float | None, form: str) -> str:

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ensue.evaluation.classification import MEASURE
-from ensue.models.tree import TreeSettings
-from ensue.settings import Settings
 from ensue.tasks.model_card import RATES, bullets, records, sentence, table
-from ensue.tasks.results import Report, Result, Section, layer_name
+from ensue.tasks.results import Report, Result, Section
 
 LIMITS = """\
 - The metrics hold for examples like those of the test part; `ensue evaluate RUN FILE` measures
@@ -31,16 +29,6 @@ SHOWN = {
     "rmse": "RMSE",
     "coverage": "90 % coverage",
 }
-
-
-def name_model(settings: Settings) -> str:
-    """Name a model by its cell or layer and its size: "lstm 128"."""
-    if isinstance(settings, TreeSettings):
-        return f"{settings.cell} tree {settings.width}"
-    body: Any = getattr(settings, "body", None)
-    if body is None:
-        return str(getattr(settings, "name", ""))
-    return "embedding-bag" if body.name == "none" else layer_name(body)
 
 
 def remarks(result: Result) -> list[str]:

@@ -22,7 +22,7 @@ from ensue.evaluation.scores import Role, Score, by_group, with_intervals
 from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.contract import Predictor
-from ensue.models.names import is_network
+from ensue.models.names import is_network, name_model
 from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import build_classifier, leaf_fields
 from ensue.settings import Settings
@@ -31,7 +31,7 @@ from ensue.tasks.classify.data import read_parts, save_codecs
 from ensue.tasks.classify.diagnostics import compute_details
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.pretrained import copy_pretrained
-from ensue.tasks.classify.report import LABELS, name_model
+from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import MODELS, ClassifySettings
 from ensue.tasks.classify.trained import CALIBRATION, UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.fitting import (

@@ -22,7 +22,6 @@ from ensue.evaluation.scores import Role
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import forecast, non_overlapping
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.results import layer_name
 from ensue.training.devices import choose_device
 from ensue.training.folder.checkpoint import LoopState
 from ensue.training.gradient import GradientLearner
@@ -231,10 +230,3 @@ def _get_ends(prepared: Prepared, part: str, number: int, steps: int) -> list[in
     )
     begins = prepared.ends(part)
     return [min(begin + number * steps, limit) for begin, limit in zip(begins, limits, strict=True)]
-
-
-def name_model(settings: Any) -> str:
-    """Name a model: "ridge", "linear", "mlp 2 x 128", "lstm 32"."""
-    if settings.name == "direct":
-        return f"mlp {settings.depth} x {settings.width}" if settings.depth else "linear"
-    return layer_name(settings.body) if settings.name == "autoregressive" else settings.name

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from ensue.data.series.windows import WindowFeed
+from ensue.models.names import name_model
 from ensue.models.parameters import get_device
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
@@ -20,7 +21,7 @@ from ensue.tasks.fitting import (
     remaining_training,
 )
 from ensue.tasks.forecast import backtest
-from ensue.tasks.forecast.backtest import Fitted, calibrate, name_model, refit, walk_forward
+from ensue.tasks.forecast.backtest import Fitted, calibrate, refit, walk_forward
 from ensue.tasks.forecast.baselines import fit_baselines
 from ensue.tasks.forecast.data import Prepared, prepare
 from ensue.tasks.forecast.report import conclude

@@ -21,6 +21,7 @@ from ensue.evaluation.unigram import symbol_counts, unigram_nats
 from ensue.inspection.diagnostics import diagnose
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data
+from ensue.models.names import name_model
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.tasks.cached import limit_model_size
@@ -47,7 +48,6 @@ from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.scoring import Scoring, describe_choice
 from ensue.tasks.generate.trained import MIXTURE, TextModel, mixture_arrays
 from ensue.tasks.model_card import conclude
-from ensue.tasks.results import layer_name
 from ensue.training import devices
 from ensue.training.contract import Callback, Note, Stage, Working
 from ensue.training.folder.run import METRICS, Run
@@ -285,7 +285,7 @@ def _finish_network(
     rows = [
         *scoring.score_simple(settings.counts_validation(parts)),
         scoring.ngram(baseline),
-        scoring.row(layer_name(settings.model.body), "network", network, trained.seconds),
+        scoring.row(name_model(settings.model), "network", network, trained.seconds),
     ]
     if len(models) > 2:
         seconds = trained.seconds + baseline.seconds

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
-from ensue.models.tagger import TaggerSettings
-from ensue.settings import Settings
 from ensue.tasks.model_card import RATES, bullets, records, sentence
-from ensue.tasks.results import Report, Result, Section, layer_name
+from ensue.tasks.results import Report, Result, Section
 
 LIMITS = """\
 - The metrics hold for sentences like those of the test part, split into words in the same way.
@@ -22,13 +19,6 @@ SHOWN = {
 }
 MAX_TAGS = 60
 """Tags in the tables of the report; result.json holds all of them."""
-
-
-def name_model(settings: Settings) -> str:
-    """Name a model by its body and head: "bidirectional lstm 128, crf"."""
-    if not isinstance(settings, TaggerSettings):
-        return "most-frequent-tag" if isinstance(settings, MostFrequentTagSettings) else "hmm"
-    return f"{layer_name(settings.body)}, {settings.head.name}"
 
 
 def remarks(result: Result) -> list[str]:

@@ -16,7 +16,7 @@ from ensue.data.tagged import TaggedParts, count_covered
 from ensue.evaluation.scores import Role, Score, with_intervals
 from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
-from ensue.models.names import is_network
+from ensue.models.names import is_network, name_model
 from ensue.models.tagger import TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.cached import limit_model_size
@@ -36,7 +36,7 @@ from ensue.tasks.fitting import (
 from ensue.tasks.model_card import conclude
 from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.tag.data import load_vectors, read_parts, save_codec
-from ensue.tasks.tag.report import TAGS, name_model
+from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import TagModel, make_truth, open_tokenizer, predict_tags
 from ensue.training.contract import Callback, Note, Stage, Working
