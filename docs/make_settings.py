@@ -1,15 +1,11 @@
 """Write docs/settings.md from the settings classes, the only place where defaults and
 descriptions stand."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ensue.data.codecs import CODECS, CONTENT_SETTINGS
-from ensue.data.readers.formats import LABELLED
-from ensue.heads import HEADS, TAG_HEADS
-from ensue.heads.numbers import NUMBERS
-from ensue.layers import ENCODERS, LAYERS
-from ensue.settings import Settings, visit_fields
+from ensue.settings import Choice, Settings, visit_fields
 from ensue.tasks import TASKS
 from ensue.tasks.generate.trained import GenerationSettings
 
@@ -39,36 +35,31 @@ def table(title: str, kind: type[Settings]) -> str:
     return f"## {title}\n\n" + "\n".join(rows)
 
 
+def entries(kind: type[Settings], prefix: str = "") -> Iterator[tuple[str, str, type[Settings]]]:
+    """Yield the key, the name and the settings of every part that can be chosen."""
+    choices: list[tuple[str, Choice]] = []
+
+    def see(name: str, field: Any) -> None:
+        choices.extend(
+            (f"{prefix}{name}", one) for one in field.metadata if isinstance(one, Choice)
+        )
+
+    visit_fields(kind, see)
+    for key, one in choices:
+        for name, part in one.catalogue.items():
+            yield key, name, part
+            yield from entries(part, f"{key}.")
+
+
 def page() -> str:
     tables = [table(f"`train {name}`", task.settings) for name, task in TASKS.items()]
-    catalogues = {
-        "codec": CODECS,
-        "model": TASKS["generate"].models.parts,
-        "model.body": LAYERS,
-        "model.head": HEADS,
-    }
-    for prefix, catalogue in catalogues.items():
-        tables += [table(f"`{prefix}`: {name}", kind) for name, kind in catalogue.items()]
-    predicting = {
-        "data.reader": LABELLED,
-        "codec": CONTENT_SETTINGS,
-        "model": TASKS["classify"].models.parts,
-        "model.body": {name: ENCODERS[name] for name in ENCODERS if name not in LAYERS},
-    }
-    for prefix, catalogue in predicting.items():
-        tables += [
-            table(f"`{prefix}` of verbs that predict: {name}", kind)
-            for name, kind in catalogue.items()
-        ]
-    for prefix, catalogue in {
-        "model": TASKS["forecast"].models.parts,
-        "model.head": NUMBERS,
-    }.items():
-        tables += [
-            table(f"`{prefix}` of `forecast`: {name}", kind) for name, kind in catalogue.items()
-        ]
-    for prefix, catalogue in {"model": TASKS["tag"].models.parts, "model.head": TAG_HEADS}.items():
-        tables += [table(f"`{prefix}` of `tag`: {name}", kind) for name, kind in catalogue.items()]
+    verbs: dict[type[Settings], dict[str, None]] = {}
+    titles: dict[type[Settings], str] = {}
+    for verb, task in TASKS.items():
+        for key, name, part in entries(task.settings):
+            verbs.setdefault(part, {})[verb] = None
+            titles.setdefault(part, f"`{key}`: {name}")
+    tables += [table(f"{title} ({', '.join(verbs[part])})", part) for part, title in titles.items()]
     tables.append(table("`generate` (flags, and keywords in Python)", GenerationSettings))
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 

@@ -1,7 +1,7 @@
 """Settings classes: one frozen class per component, defined beside the code that it builds.
 
 A default is defined only in a settings class. The command line's help, `run.toml` and the docs are
-generated from it. A field that selects a component is annotated with `choice(CATALOGUE)`; its
+generated from it. A field that selects a component is annotated with `Choice(CATALOGUE)`; its
 settings then carry the component's `name`.
 """
 
@@ -11,11 +11,12 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails, core_schema
 
 from ensue.atomic_io import HINT
 from ensue.errors import RunError, SettingError, UserError, did_you_mean
@@ -50,29 +51,40 @@ def untrusted_file_error(
     return error
 
 
-def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
-    """Annotate a field that holds the settings of one catalogue entry, selected by `name`.
+@dataclass(frozen=True)
+class Choice:
+    """Annotates a field that holds the settings of one entry of a catalogue, chosen by `name`.
 
-    Use it as Annotated[Any, choice(...)]. A plain string selects an entry with its defaults.
+    Use it as Annotated[Any, Choice(CATALOGUE)]. A plain string chooses an entry with its defaults.
+    The field is a discriminated union: the JSON schema has every entry.
     """
 
-    def pick(value: Any, field: ValidationInfo) -> Any:
+    catalogue: Mapping[str, type[Settings]]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Pick the entry, then validate it as one of the union."""
+        kinds = {name: handler.generate_schema(kind) for name, kind in self.catalogue.items()}
+        union = core_schema.tagged_union_schema(kinds, discriminator="name")
+        return core_schema.with_info_before_validator_function(self._pick, union)
+
+    def _pick(self, value: Any, field: ValidationInfo) -> Any:
         if isinstance(value, Settings):
             return value
         fields = {"name": value} if isinstance(value, str) else value
         if not isinstance(fields, Mapping):
             raise SettingError(
-                f"{field.field_name!r} cannot be {value!r:.60}", hint=did_you_mean("", catalogue)
+                f"{field.field_name!r} cannot be {value!r:.60}",
+                hint=did_you_mean("", self.catalogue),
             )
         name = fields.get("name")
-        if not isinstance(name, str) or name not in catalogue:
+        if not isinstance(name, str) or name not in self.catalogue:
             raise SettingError(
                 f"there is no {field.field_name} {name!r:.60}",
-                hint=did_you_mean(str(name), catalogue),
+                hint=did_you_mean(str(name), self.catalogue),
             )
-        return (read_trusted if is_trusted(field) else read)(catalogue[name], fields)
-
-    return BeforeValidator(pick)
+        return (read_trusted if is_trusted(field) else read)(self.catalogue[name], fields)
 
 
 def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:

@@ -194,7 +194,7 @@ TABLES = {
     "model": (
         long("\n".join(GOOD)),
         ["--model", "lsmt"],
-        "--model: there is no model 'lsmt'; did you mean lstm?",
+        "--model: there is no model 'lsmt' for forecast; did you mean lstm?",
     ),
     "static_covariates": (
         "ds,y,kind\n" + "\n".join(f"{row},{'ab'[place > 5]}" for place, row in enumerate(GOOD)),

@@ -124,7 +124,7 @@ def test_wrong_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     path = tmp_path / "data.csv"
     path.write_text(table(ROWS))
     said = told(capsys, *train(path, model="lsmt"))
-    assert "--model: there is no model 'lsmt'; did you mean lstm?" in said
+    assert "--model: there is no model 'lsmt' for classify; did you mean lstm?" in said
     said = told(capsys, *train(path, model="embedding-bag"), "--auxiliary", "lm")
     assert "--auxiliary: an auxiliary language model does not fit this model" in said
     assert "nowhere: there is no such run folder" in told(

@@ -200,7 +200,7 @@ def test_flags(capsys, tmp_path):
     assert "need 3" in told(capsys, tmp_path, "--column", "3")
     message = told(capsys, tmp_path, "--column", "pos", name="a.conllu")
     assert "CoNLL-U has no column 'pos' with tags; did you mean xpos?" in message
-    assert "there is no model 'lsmt'; did you mean lstm?" in told(
+    assert "there is no model 'lsmt' for tag; did you mean lstm?" in told(
         capsys, tmp_path, "--model", "lsmt"
     )
     assert "there is no head 'crff'; did you mean crf?" in told(

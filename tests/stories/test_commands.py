@@ -518,7 +518,9 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
         f"train forecast {run}": "this is the folder of a run, not data",
         f"evaluate {run} {run}": "this is the folder of a run, not data",
         f"check {run}": "this is the folder of a run, not data",
-        f"train generate {text} --model lsmt": "--model: there is no model 'lsmt'; did you mean lstm?",
+        f"train generate {text} --model lsmt": (
+            "--model: there is no model 'lsmt' for generate; did you mean lstm?"
+        ),
         f"train generate {text} --set body.widht=3": "there is no setting 'body.widht'; did you mean body.width?",
         f"train generate {text} --model ngram --out {run}": "there is a run in this folder already",
         f"train generate {text} --minutes 0": "'minutes' cannot be 0.0: input should be greater than 0",

@@ -193,7 +193,7 @@ def test_a_frame_with_a_column_of_texts_is_told_apart_from_numbers() -> None:
 
 
 def test_wrong_settings_and_wrong_channels_are_value_errors() -> None:
-    with pytest.raises(ValueError, match="there is no model 'gruu'; did you mean gru"):
+    with pytest.raises(ValueError, match="there is no model 'gruu' for classify; did you mean gru"):
         SequenceClassifier("gruu").fit(TEXTS, MOODS)
     X, y = waves(8, 3)
     model = SequenceClassifier("summary-features").fit(np.stack([X, X], 2), y)

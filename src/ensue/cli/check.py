@@ -37,13 +37,13 @@ def check(
     from ensue.data.check import check as examine
     from ensue.errors import DataError
     from ensue.training.contract import Working
-    from ensue.training.settings import BatchingSettings
+    from ensue.training.settings import TextBatchingSettings
 
     if not data:
         raise DataError("no data given", where="check", hint="give files or folders")
     with Heartbeat(follow_answer()) as progress:
         progress(Working("checking the data"))
-        report = examine(data, task, own, set_, BatchingSettings().sequence_length)
+        report = examine(data, task, own, set_, TextBatchingSettings().sequence_length)
     print_json_report(report) if json else show(report)
     return 2 if report.problems else 0
 

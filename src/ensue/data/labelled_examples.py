@@ -34,12 +34,12 @@ from ensue.data.readers.named_parts import PartFiles, get_part_files
 from ensue.data.split import draw_parts
 from ensue.data.tables.number_format import NumberFormat
 from ensue.errors import DataError, SettingError
-from ensue.settings import choice
+from ensue.settings import Choice
 
 HELD_OUT_PARTS = ("validation", "calibration", "test")
 
 
-Reader = Annotated[Any, choice(LABELLED)]
+Reader = Annotated[Any, Choice(LABELLED)]
 
 
 class LabelledSettings(PartFiles):

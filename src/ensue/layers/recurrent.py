@@ -48,7 +48,7 @@ def _resolve_cell(cell: str, field: ValidationInfo) -> str:
     return Program.from_json(trace(load_cell(cell), cell).to_json()).to_json()
 
 
-Cell = Annotated[str, AfterValidator(_resolve_cell)]
+Cell = Annotated[str, AfterValidator(_resolve_cell), Field(examples=list(CELLS))]
 """A settings field that holds a cell."""
 
 

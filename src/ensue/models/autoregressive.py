@@ -20,11 +20,11 @@ from ensue.layers import LAYERS, RecurrentSettings
 from ensue.models.contract import Loss, Predictor
 from ensue.models.forecaster_contract import Forecasting, Sizes, Uniforms, numbers_loss
 from ensue.models.parameters import ParameterMixin
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 from ensue.state import State, select_rows
 
-Body = Annotated[Any, choice(LAYERS)]
-Head = Annotated[Any, choice(NUMBERS)]
+Body = Annotated[Any, Choice(LAYERS)]
+Head = Annotated[Any, Choice(NUMBERS)]
 
 
 class AutoregressiveSettings(Settings):

@@ -20,10 +20,10 @@ from ensue.layers.padding import without_padding
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor
 from ensue.models.parameters import ParameterMixin, build_embeddings
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 from ensue.state import State
 
-Body = Annotated[Any, choice(ENCODERS)]
+Body = Annotated[Any, Choice(ENCODERS)]
 
 
 class ClassifierSettings(Settings):

@@ -21,10 +21,10 @@ from ensue.layers.window import hidden_layers
 from ensue.models.contract import Loss, Predictor
 from ensue.models.forecaster_contract import Forecasting, Sizes, Uniforms, numbers_loss
 from ensue.models.parameters import ParameterMixin
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 from ensue.state import State
 
-Head = Annotated[Any, choice(NUMBERS)]
+Head = Annotated[Any, Choice(NUMBERS)]
 
 
 class DirectSettings(Settings):

@@ -17,11 +17,11 @@ from ensue.layers import LAYERS, RecurrentSettings
 from ensue.layers.padding import without_padding
 from ensue.models.contract import Autoregressive
 from ensue.models.parameters import ParameterMixin
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 from ensue.state import State
 
-Body = Annotated[Any, choice(LAYERS)]
-Head = Annotated[Any, choice(HEADS)]
+Body = Annotated[Any, Choice(LAYERS)]
+Head = Annotated[Any, Choice(HEADS)]
 
 
 class SequenceSettings(Settings):

@@ -21,11 +21,11 @@ from ensue.heads import TAG_HEADS, CRFSettings
 from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings, build_encoder
 from ensue.models.contract import Predictor
 from ensue.models.parameters import ParameterMixin
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 
-Body = Annotated[Any, choice(ENCODERS)]
-Spelling = Annotated[Any, choice(ENCODERS)]
-Head = Annotated[Any, choice(TAG_HEADS)]
+Body = Annotated[Any, Choice(ENCODERS)]
+Spelling = Annotated[Any, Choice(ENCODERS)]
+Head = Annotated[Any, Choice(TAG_HEADS)]
 
 AFFIXES = ("prefix", "suffix")
 

@@ -113,13 +113,16 @@ class Budget:
         )
 
 
+TS = TypeVar("TS", bound=TrainingSettings)
+
+
 def remaining_training(
-    training: TrainingSettings,
+    training: TS,
     hardware: HardwareSettings,
     budget: Budget,
     on_event: Callback,
     reserved: float = RESERVED_SHARE,
-) -> TrainingSettings:
+) -> TS:
     """Give the training the minutes that are left, without the `reserved` share.
 
     It gets at least MIN_TRAINING_SHARE; a note says so if reading the data or scoring leave less.

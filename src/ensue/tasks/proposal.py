@@ -12,7 +12,6 @@ from ensue.models.names import Models, resize
 from ensue.settings import Settings, assign, parse_toml, read
 from ensue.tasks.contract import Choices, Proposal
 from ensue.training.folder.run import SMALL
-from ensue.training.settings import TrainingSettings
 
 S = TypeVar("S", bound=Settings)
 
@@ -88,7 +87,7 @@ def with_budget(settings: S, choices: Choices) -> S:
         ),
         None,
     )
-    training = read(TrainingSettings, {**dict(now.training), **budget}, where=flag)
+    training = read(type(now.training), {**dict(now.training), **budget}, where=flag)
     data = now.data
     if choices.valid is not None:
         data = data.model_copy(update={"valid_file": str(choices.valid)})

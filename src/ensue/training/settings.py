@@ -10,13 +10,20 @@ from ensue.settings import Settings
 
 
 class BatchingSettings(Settings):
-    """Mini-batches: size, sequence length and order."""
+    """Mini-batches of examples."""
+
+    batch_size: int = Field(16, ge=1, le=1_000_000)
+    """Sequences per batch."""
+    accumulation_steps: int = Field(1, ge=1)
+    """Gradient accumulation: parts that each batch is computed in, to save memory."""
+
+
+class TextBatchingSettings(BatchingSettings):
+    """Mini-batches of texts: size, sequence length and order."""
 
     mode: Literal["streams", "windows", "records"] | None = None
     """streams: contiguous, state carried; windows: shuffled, overlapping; records: whole lines.
     Default: records if there are any, else streams."""
-    batch_size: int = Field(16, ge=1, le=1_000_000)
-    """Sequences per batch."""
     sequence_length: int = Field(64, ge=1)
     """Symbols per sequence: truncation of back-propagation in streams, length of a window; records
     are never cut."""
@@ -24,8 +31,6 @@ class BatchingSettings(Settings):
     """Symbols between the starts of two windows."""
     loss_on: Literal["all", "last"] = "all"
     """Steps of a window that the loss counts: all, or the last one."""
-    accumulation_steps: int = Field(1, ge=1)
-    """Gradient accumulation: parts that each batch is computed in, to save memory."""
 
 
 class OptimiserSettings(Settings):
@@ -84,7 +89,7 @@ class TrainingSettings(Settings):
     steps: int | None = Field(None, ge=1)
     """Optimiser steps, one per batch."""
     batching: BatchingSettings = BatchingSettings()
-    """Mini-batches: size, sequence length and order."""
+    """Mini-batches of examples."""
     optimiser: OptimiserSettings = OptimiserSettings()
     """Optimiser: learning rate, momentum, weight decay and clipping."""
     schedule: ScheduleSettings = ScheduleSettings()
@@ -101,3 +106,10 @@ class TrainingSettings(Settings):
     evaluations."""
     report_every: int = Field(10, ge=1)
     """Steps between two lines of metrics."""
+
+
+class TextTrainingSettings(TrainingSettings):
+    """Training budget and procedure of a language model."""
+
+    batching: TextBatchingSettings = TextBatchingSettings()
+    """Mini-batches of texts: size, sequence length and order."""

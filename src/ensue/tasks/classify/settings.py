@@ -19,7 +19,7 @@ from ensue.models.baselines.summary_features import SummaryFeaturesSettings
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.names import Models
 from ensue.models.tree import TreeSettings
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 from ensue.training.settings import (
     BatchingSettings,
     OptimiserSettings,
@@ -27,7 +27,7 @@ from ensue.training.settings import (
     TrainingSettings,
 )
 
-Codec = Annotated[Any, choice(CONTENT_SETTINGS)]
+Codec = Annotated[Any, Choice(CONTENT_SETTINGS)]
 MODELS = Models(
     "classify",
     {
@@ -51,7 +51,7 @@ part, selects on the second, and may return notes about the selection. Their set
 `suits(shape, kind)`: whether the model is a baseline for such steps and labels.
 """
 
-Model = Annotated[Any, choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts)]
 
 
 class ClassifySettings(Settings):

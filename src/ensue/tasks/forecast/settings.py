@@ -14,7 +14,7 @@ from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.direct import DirectSettings
 from ensue.models.names import Models
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
 MODELS = Models(
@@ -31,7 +31,7 @@ MODELS = Models(
     size="small",
 )
 
-Model = Annotated[Any, choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts)]
 
 
 class BaselineSettings(Settings):

@@ -20,15 +20,15 @@ from ensue.models.names import Models, is_network, resize
 from ensue.models.ngram import NgramSettings
 from ensue.models.ngram.settings import parse_bytes
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import Settings, SizeName, assign, choice
+from ensue.settings import Choice, Settings, SizeName, assign
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.trained import MIXTURE, open_text
 from ensue.tasks.generate.training import train_text
 from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
-from ensue.training.settings import TrainingSettings
+from ensue.training.settings import TextTrainingSettings
 
-Codec = Annotated[Any, choice(CODECS)]
+Codec = Annotated[Any, Choice(CODECS)]
 MODELS = Models(
     "generate",
     {"ngram": NgramSettings, "sequence": SequenceSettings},
@@ -36,7 +36,7 @@ MODELS = Models(
     network=lambda body: SequenceSettings(body=body),
 )
 
-Model = Annotated[Any, choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts)]
 
 LEARNING_RATES: dict[SizeName, float] = {
     "tiny": 0.012,
@@ -69,7 +69,7 @@ class GenerateSettings(Settings):
     """N-gram baseline, with which a network is compared and mixed."""
     mixture: MixtureSettings = MixtureSettings()
     """Mixture of the network and the baseline."""
-    training: TrainingSettings = TrainingSettings()
+    training: TextTrainingSettings = TextTrainingSettings()
     """Budget and optimisation of the training."""
     count_validation: bool | Literal["auto"] = "auto"
     """Count the validation part too, after order and discounts are selected; auto: unless it is

@@ -24,7 +24,7 @@ from ensue.tasks.generate.trained import TextModel
 from ensue.tasks.generate.training import make_feed
 from ensue.training import devices
 from ensue.training.gradient import GradientLearner
-from ensue.training.settings import TrainingSettings
+from ensue.training.settings import TextTrainingSettings
 
 CHUNK = 20_000
 """Characters of a chunk, which is scored and then trained on."""
@@ -83,7 +83,8 @@ class _OnlineLearner:
         network = model.model.network if isinstance(model.model, Mixture) else model.model
         self.learner: GradientLearner | None = None
         if isinstance(network, SequenceModel):
-            settings = read(TrainingSettings, model.run.about["settings"]["training"])
+            settings = read(TextTrainingSettings, model.run.about["settings"]["training"])
+            self.batching = settings.batching
             self.learner = GradientLearner(
                 network, settings, devices.choose_device(settings.hardware)
             )
@@ -103,9 +104,8 @@ class _OnlineLearner:
             self.before = np.concatenate([self.before, chunk.ids])[-CONTEXT:]
         if self.learner is not None:
             self.learner.network.train()
-            for batch in make_feed(
-                self.learner.settings.batching, self.trained.codec, chunk, seed=0
-            ).epoch(0):
+            feed = make_feed(self.batching, self.trained.codec, chunk, seed=0)
+            for batch in feed.epoch(0):
                 self.learner.update(batch, RATE_FACTOR)
             self.learner.network.eval()
         self.model = self._recount(self.model)

@@ -51,7 +51,7 @@ from ensue.tasks.model_card import conclude
 from ensue.training import devices
 from ensue.training.contract import Callback, Note, Stage, Working
 from ensue.training.folder.run import METRICS, Run
-from ensue.training.settings import BatchingSettings, TrainingSettings
+from ensue.training.settings import TextBatchingSettings, TextTrainingSettings
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
@@ -182,7 +182,7 @@ def validation_symbols(size: int) -> int:
 def _train_network(
     run: Run,
     settings: GenerateSettings,
-    training: TrainingSettings,
+    training: TextTrainingSettings,
     parts: Prepared,
     on_event: Callback,
 ) -> Fitted:
@@ -202,7 +202,7 @@ def _train_network(
     return fit_network(run, network, training, batches, validate, on_event, sample)
 
 
-def make_feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
+def make_feed(batching: TextBatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
     """Make the training batches: streams of one long text, or records, unless set otherwise."""
     by = batching.mode or ("streams" if codec.end is None else "records")
     if by == "streams":

@@ -13,7 +13,7 @@ from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
 from ensue.models.names import Models
 from ensue.models.tagger import TaggerSettings
-from ensue.settings import Settings, choice
+from ensue.settings import Choice, Settings
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
 MODELS = Models(
@@ -25,7 +25,7 @@ MODELS = Models(
     size="base",
 )
 
-Model = Annotated[Any, choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts)]
 
 
 class TagSettings(Settings):

@@ -1,0 +1,194 @@
+"""What the settings of every verb obey: their schema is complete, and none of them is dead."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_runs
+from pydantic import BaseModel
+
+from ensue import api
+from ensue.cells import CELLS
+from ensue.settings import Choice, Settings
+from ensue.tasks import TASKS, Choices
+from ensue.tasks.forecast.settings import BaselineSettings
+
+
+def catalogue(field: Any) -> dict[str, type[Settings]]:
+    """Give the entries that a field chooses from; empty if it chooses none."""
+    chosen = [one.catalogue for one in field.metadata if isinstance(one, Choice)]
+    return dict(chosen[0]) if chosen else {}
+
+
+def classes(kind: type[Settings]) -> Iterator[type[Settings]]:
+    """Yield a class of settings and all that stand in it, every entry of a catalogue included."""
+    yield kind
+    for field in kind.model_fields.values():
+        inner: Any = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Settings):
+            yield from classes(inner)
+        for entry in catalogue(field).values():
+            yield from classes(entry)
+
+
+def definitions(verb: str) -> dict[str, Any]:
+    schema = TASKS[verb].settings.model_json_schema()
+    return {**schema["$defs"], schema["title"]: schema}
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_the_schema_has_every_class_and_a_type_default_and_description_of_every_leaf(
+    verb: str,
+) -> None:
+    found = definitions(verb)
+    assert {kind.__name__ for kind in classes(TASKS[verb].settings)} == set(found)
+    incomplete = []
+    for title, one in found.items():
+        for name, leaf in one.get("properties", {}).items():
+            inner = found.get(leaf.get("$ref", "").rpartition("/")[2], {})
+            described = leaf.get("description") or inner.get("description") or "const" in leaf
+            typed = leaf.keys() & {"type", "anyOf", "oneOf", "enum", "const", "$ref"}
+            if not (described and typed and "default" in leaf):
+                incomplete.append(f"{title}.{name}")
+    assert incomplete == []
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_the_schema_has_every_entry_of_every_catalogue(verb: str) -> None:
+    found, chosen = definitions(verb), 0
+    for kind in set(classes(TASKS[verb].settings)):
+        for name, field in kind.model_fields.items():
+            entries, leaf = catalogue(field), found[kind.__name__]["properties"][name]
+            if entries:
+                chosen += 1
+                assert leaf["discriminator"]["mapping"].keys() == entries.keys()
+            if name == "cell" and "str" in str(field.annotation):
+                assert leaf["examples"] == list(CELLS)
+    assert chosen >= 2
+
+
+def test_a_part_of_another_catalogue_is_refused() -> None:
+    tag, forecast = (TASKS[verb] for verb in ("tag", "forecast"))
+    with pytest.raises(ValueError, match="model"):
+        tag.settings(model=forecast.models.resolve("ridge"))
+
+
+# Dead settings: trainings of a verb must read every setting that it has.
+
+DATA = tiny_runs.DATA | {
+    "fasttext": "".join(f"__label__{'ab'[n % 2]} the cat {n % 7}\n" for n in range(80)),
+    "series": "@univariate true\n@classLabel true a b\n@data\n"
+    + "".join(f"{n % 5},{n % 2},{n % 3},{n % 2}:{'ab'[n % 2]}\n" for n in range(80)),
+    "numbers": "text,label\n" + "".join(f"the {n % 3} cat,{n / 7}\n" for n in range(120)) + ",3\n",
+    "lists": '{"tokens": ["the", "cat"], "tags": [0, 1]}\n' * 60,
+}
+ENDS = tiny_runs.ENDS | {"fasttext": "txt", "series": "ts", "lists": "jsonl"}
+STEPS = ["training.steps=2", "training.evaluate_every=1", "hardware.threads=1"]
+STALLED = [
+    *("training.steps=8", "training.evaluate_every=2", "training.report_every=1"),
+    *("schedule.name=plateau", "schedule.patience=0", "training.hardware.threads=1"),
+    "optimiser.learning_rate=1e-12",
+]
+BUDGET = ["training.epochs=1", "training.patience=1", "hardware.threads=1"]
+Training = tuple[str, str | None, list[str]]
+FIRST: dict[str, list[Training]] = {
+    "generate": [
+        ("generate", "gru", [*STALLED, "batching.mode=windows", "body.depth=2"]),
+        ("generate", "window", BUDGET),
+    ],
+    "classify": [
+        ("classify", "convolution", STALLED),
+        ("classify", "gru", [*BUDGET, "model.auxiliary=lm", "body.depth=2"]),
+    ],
+    "tag": [("tag", "recurrent", [*STALLED, "body.depth=2"]), ("tag", "convolution", BUDGET)],
+    "forecast": [
+        ("forecast", "gru", [*STALLED, "body.depth=2", "baselines.statistical=[]"]),
+        ("forecast", "window", [*BUDGET, "baselines.statistical=[]"]),
+    ],
+}
+FURTHER: dict[str, list[Training]] = {
+    "generate": [
+        ("generate", "bag-of-context", STEPS),
+        ("generate", "ngram", ["model.smoothing=additive"]),
+        *(
+            ("generate", "ngram", [f"codec={name}"])
+            for name in ("bytes", "words", "tokens", "subwords")
+        ),
+    ],
+    "classify": [
+        ("classify", "bidirectional", [*STEPS, "body.depth=2"]),
+        ("classify", "window", STEPS),
+        ("classify", "bag-of-context", [*STEPS, "labels.kind=ordinal"]),
+        ("classify", "lm-bayes", [*STEPS, "labels.kind=multiclass"]),
+        ("forecasts", None, STEPS),
+        ("trees", None, STEPS),
+        ("fasttext", "nbsvm", ["data.reader=fasttext"]),
+        ("series", "dtw", ["data.reader=series_file"]),
+        ("numbers", "convolution", [*STEPS, "incomplete=leave out"]),
+        ("folders", "majority", ["data.reader=folders"]),
+    ],
+    "tag": [
+        ("tag", "gru", [*STEPS, "body.depth=2"]),
+        ("tag", "window", [*STEPS, "model.spelling=bag-of-context"]),
+        ("lists", "bag-of-context", [*STEPS, 'names=["D", "N"]', "model.spelling=recurrent"]),
+    ],
+    "forecast": [
+        ("forecast", "bag-of-context", [*STEPS, "model.head=mixture"]),
+        ("forecast", "mlp", STEPS),
+        ("forecast", "boosting", ["baselines.statistical=[]"]),
+    ],
+}
+
+
+def fields_read(
+    verb: str, trainings: list[Training], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> set[tuple[type, str]]:
+    """Train, and give the attributes of settings that were read meanwhile."""
+    read: set[tuple[type, str]] = set()
+
+    def look(settings: Settings, name: str) -> Any:
+        read.add((type(settings), name))
+        return BaseModel.__getattribute__(settings, name)
+
+    for number, (kind, model, settings) in enumerate(trainings):
+        data = folder / f"{number}.{ENDS.get(kind, 'csv')}"
+        if kind == "folders":
+            for n in range(80):
+                (data / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
+                (data / "ab"[n % 2] / f"{n}.txt").write_text(f"the cat {n % 7}")
+        else:
+            data.write_text(DATA[kind])
+        proposal = TASKS[verb].propose(Choices([data], model=model, assignments=settings))
+        with monkeypatch.context() as patched:
+            patched.setattr(Settings, "__getattribute__", look, raising=False)
+            api.start(TASKS[verb], proposal, [data], folder / f"run{number}", api.silent)
+    return read
+
+
+def fields(kind: type[Settings]) -> set[tuple[type, str]]:
+    """List the fields of a class and of all that stand in it; a name only says which class it is."""
+    return {
+        (one, name)
+        for one in classes(kind)
+        for name in one.model_fields
+        if name not in ("name", "task")
+    }
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_no_setting_of_training_is_dead(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training: Any = TASKS[verb].settings.model_fields["training"].annotation
+    assert fields(training) - fields_read(verb, FIRST[verb], tmp_path, monkeypatch) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", TASKS)
+def test_no_setting_is_dead(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = fields_read(verb, [*FIRST[verb], *FURTHER[verb]], tmp_path, monkeypatch)
+    if find_spec("statsforecast") is None:
+        read.add((BaselineSettings, "time_limit"))
+    assert fields(TASKS[verb].settings) - read == set()
