@@ -15,6 +15,7 @@ from ensue.atomic_io import disk_error
 from ensue.cli.main import main
 from ensue.errors import RunError
 from ensue.evaluation import sampling
+from ensue.tasks import fitting
 from ensue.tasks.classify import training as classifying
 from ensue.tasks.forecast import training as forecasting
 from ensue.tasks.generate import training as text_training
@@ -150,6 +151,45 @@ def test_a_fault_after_the_training_loses_nothing(
         network and verb != FORECAST
     ):  # whose run holds what has learned from the test part too, in the end
         assert (out / "weights.safetensors").read_bytes() == weights
+
+
+@pytest.mark.parametrize(
+    ("verb", "module", "extra", "share"),
+    [
+        (CLASSIFY, classifying, (), 0.65),
+        (TAG, tagging, (), 0.65),
+        (FORECAST, forecasting, (), 0.45),  # whose baselines come after the network
+        (FORECAST, forecasting, ("backtest.test=36", "backtest.refit=13"), 0.45 / 4),
+    ],
+)
+def test_the_time_of_what_comes_after_a_training_is_left_for_it(
+    verb: str,
+    module: Any,
+    extra: tuple[str, ...],
+    share: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """400 tags were scored for two minutes after the one that the training was given."""
+    given, samples, fit, minutes = list[float](), list[int](), module.fit_network, 100
+
+    def estimate(work: Callable[[int], object], affordable: float) -> float:
+        for every in (8, 2):
+            work(every)
+            samples.append(every)
+        return 0.3 * 60 * minutes
+
+    def note(run: Any, network: Any, training: Any, *others: Any) -> Any:
+        given.append(training.minutes)
+        return fit(run, network, training.model_copy(update={"steps": 1}), *others)
+
+    monkeypatch.setattr(fitting, "estimate_seconds", estimate)
+    monkeypatch.setattr(module, "fit_network", note)
+    own = (*(one for one in settings(verb, True) if "steps" not in one), *extra)
+    data, model = MAKE[verb](tmp_path), NETWORK[verb]
+    ensue.train(verb, data, out=tmp_path / "run", model=model, settings=own, minutes=minutes)
+    assert samples == [8, 2]
+    assert given == [pytest.approx(share * minutes, abs=1)]
 
 
 def test_on_the_command_line_it_is_one_line(

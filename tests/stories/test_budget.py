@@ -403,8 +403,8 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
     assert left(900) == 2.5
     assert notes == [
         (
-            "900 s of 600 s were spent before the training, and scoring takes about 60 s; the "
-            "training gets 150 s all the same, and the command takes about 1,110 s (increase "
+            "900 s of 600 s were spent before the training, and what comes after takes about 60 s; "
+            "the training gets 150 s all the same, and the command takes about 1,110 s (increase "
             "--minutes to train longer)"
         )
     ]

@@ -136,8 +136,8 @@ def remaining_training(
             on_event(
                 Note(
                     f"{spent:,.0f} s of {60 * training.minutes:,.0f} s were spent before the "
-                    f"training, and scoring takes about {scoring:,.0f} s; the training gets "
-                    f"{60 * minutes:,.0f} s all the same, and the command takes about "
+                    f"training, and what comes after takes about {scoring:,.0f} s; the training "
+                    f"gets {60 * minutes:,.0f} s all the same, and the command takes about "
                     f"{spent + 60 * minutes + scoring:,.0f} s (increase --minutes to train longer)"
                 )
             )

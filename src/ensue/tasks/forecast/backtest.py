@@ -213,6 +213,16 @@ def walk_forward(
     return select(concatenate(parts), np.argsort(np.concatenate(rows), kind="stable"))
 
 
+def count_refits(prepared: Prepared) -> int:
+    """Count the refits of a network: those of the backtest, and the last one on all steps."""
+    layout, origins = prepared.layout, prepared.origins("test")
+    if not layout.refit:
+        return 0
+    return (
+        len(np.unique(_number_refits(prepared, origins, "test", layout.refit * layout.stride))) + 1
+    )
+
+
 def _number_refits(prepared: Prepared, origins: Origins, part: str, steps: int) -> np.ndarray:
     """Number the refit that each origin belongs to: one every `steps` steps of its own series."""
     return (origins[:, 1] - np.array(prepared.ends(part))[origins[:, 0]]) // steps

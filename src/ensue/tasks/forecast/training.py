@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from ensue.data.series.windows import WindowFeed
+from ensue.data.series.windows import WindowFeed, WindowGatherer
+from ensue.evaluation.forecasting.conformal import UNCALIBRATED
 from ensue.models.names import name_model
 from ensue.models.parameters import get_device
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
     BASELINES_SHARE,
-    RESERVED_SHARE,
     Budget,
+    estimate_reserve,
     fit_network,
     prepare_hardware,
     remaining_training,
 )
 from ensue.tasks.forecast import backtest
-from ensue.tasks.forecast.backtest import Fitted, calibrate, refit, walk_forward
+from ensue.tasks.forecast.backtest import (
+    Fitted,
+    calibrate,
+    count_refits,
+    refit,
+    walk_forward,
+)
 from ensue.tasks.forecast.baselines import fit_baselines
 from ensue.tasks.forecast.data import Prepared, prepare
+from ensue.tasks.forecast.predicting import forecast
 from ensue.tasks.forecast.report import conclude
 from ensue.tasks.forecast.scoring import Candidate, score_candidate
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -46,12 +56,17 @@ def train_forecaster(
     machine = prepare_hardware(run, settings, on_event)
     prepared = prepare(run, settings, data, on_event)
     with limit_model_size(run):
-        model, _ = backtest.build_model(settings.model, prepared)
+        model, inputs = backtest.build_model(settings.model, prepared)
     if isinstance(model, nn.Module):
+        score_some = partial(_score_some, settings, prepared, inputs)
+        reserved = estimate_reserve(run, lambda: model, score_some, machine, budget, on_event)
         # Other tasks fit baselines before the network; here they come after it.
         training = remaining_training(
-            settings.training, machine, budget, on_event, RESERVED_SHARE + BASELINES_SHARE
+            settings.training, machine, budget, on_event, reserved + BASELINES_SHARE
         )
+        # Each refit takes as long as the training, or less.
+        minutes = training.minutes / (1 + count_refits(prepared))
+        training = training.model_copy(update={"minutes": minutes})
         fitted = _train(run, settings.model_copy(update={"training": training}), prepared, on_event)
     else:
         fitted = backtest.fit_closed_form(settings.model, prepared)
@@ -74,6 +89,18 @@ def train_forecaster(
     scored = [*baselines, score_candidate(candidate, prepared, test)]
     conclude(run, prepared, scored, selected, notes)
     return ForecastModel(run, settings, prepared, fitted.model, conformal)
+
+
+def _score_some(
+    settings: ForecastSettings, prepared: Prepared, inputs: WindowGatherer, network: Any, every: int
+) -> None:
+    """Calibrate and score a network on one in `every` origins, to time it."""
+    sampling = {"seed": settings.seed, "paths": settings.sample_paths}
+    forecast(network, inputs, prepared.origins("calibration")[::every], **sampling)
+    origins = prepared.origins("test")[::every]
+    tested = forecast(network, inputs, origins, **sampling)
+    candidate = Candidate("", "network", tested, UNCALIBRATED, 0.0, network)
+    score_candidate(candidate, prepared, origins)
 
 
 def _train(run: Run, settings: ForecastSettings, prepared: Prepared, on_event: Callback) -> Fitted:
