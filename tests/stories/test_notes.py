@@ -12,7 +12,7 @@ from ensue.api import find_task
 from ensue.cli.main import main
 from ensue.models.names import is_network
 from ensue.tasks import TASKS
-from ensue.tasks.model_card import summarise
+from ensue.tasks.model_card import sentence, summarise
 
 TEXTS = "text,label\n" + "".join(
     f"{'good nice' if step % 2 else 'bad sad'} film {step % 7},{'ab'[step % 2]}\n"
@@ -79,7 +79,7 @@ def test_notes_are_everywhere(
     report = Path("run/report.md").read_text()
     for note in notes:
         assert note in err
-        assert f"- {note[:1].upper()}{note[1:]}." in report
+        assert f"- {sentence(note)}" in report
     if as_json:
         lines = [json.loads(line) for line in out.splitlines()]
         assert [line["text"] for line in lines if line["event"] == "note"] == notes

@@ -139,8 +139,8 @@ def _data(about: Mapping[str, Any]) -> str:
         for name, file in data["files"].items()
     ]
     unit = next(unit for unit in ("examples", "symbols", "steps") if unit in data)
-    parts = data[unit] if isinstance(data[unit], Mapping) else {"all": data[unit]}
-    counts = ", ".join(f"{part} {_count(count)}" for part, count in parts.items())
+    parts = data[unit] if isinstance(data[unit], Mapping) else {"": data[unit]}
+    counts = ", ".join(f"{part} {_count(count)}".lstrip() for part, count in parts.items())
     return "\n\n".join(
         [for_markdown(read), bullets(files), f"{unit.capitalize()}: {for_markdown(counts)}."]
     )
@@ -198,9 +198,12 @@ def _format(value: Any, form: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Capitalise the first letter, and add a full stop.
+    """Capitalise the first letter, unless it is that of a file, a setting or a model; add a full
+    stop.
 
-    >>> sentence("use the n-gram")
-    'Use the n-gram.'
+    >>> sentence("use the n-gram"), sentence("a.csv: read as a table")
+    ('Use the n-gram.', 'a.csv: read as a table.')
     """
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('...') else '.'}"
+    named = any(mark in text.split(" ")[0] for mark in ".:/\\")
+    first = text[:1] if named else text[:1].upper()
+    return f"{first}{text[1:]}{'' if text.endswith('...') else '.'}"
