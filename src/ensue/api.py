@@ -13,13 +13,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from ensue.atomic_io import AGAIN, DISK_FULL, HINT, disk_error, format_errors
 from ensue.data.labelled import LabelledReader
 from ensue.data.tables.rows import read_frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.models.names import is_network
-from ensue.settings import Settings, read_stored, to_plain
+from ensue.settings import Settings, read_stored, setting_error, to_plain, to_python
 from ensue.tasks import TASKS, Choices, Proposal, Task
+from ensue.tasks.in_memory import as_path
 from ensue.tasks.proposal import with_budget
 from ensue.training.contract import Callback, Event, Note
 from ensue.training.devices import choose_device
@@ -37,8 +40,8 @@ def silent(event: Event) -> None:
 
 def find_task(name: str) -> Task:
     """Find a task by its verb. Raises SettingError that suggests the nearest."""
-    if name not in TASKS:
-        raise SettingError(f"unknown task {name!r}", hint=did_you_mean(name, TASKS))
+    if not isinstance(name, str) or name not in TASKS:
+        raise SettingError(f"unknown task {name!r}", hint=did_you_mean(str(name), TASKS))
     return TASKS[name]
 
 
@@ -60,7 +63,7 @@ def train(
     Without `out` the run is in a temporary folder until `save`.
     Raises UserError for invalid data or settings.
     """
-    known = find_task(task)
+    known, settings = find_task(task), [settings] if isinstance(settings, str) else settings
     reader = next((one for one in data if isinstance(one, LabelledReader)), None)
     files = [one for one in data if not isinstance(one, LabelledReader)]
     paths = [Path(one) if isinstance(one, str | Path) else _save_frame(one) for one in files]
@@ -73,7 +76,11 @@ def train(
 
     try:
         proposal = known.propose(make_choices(known, paths, {"assignments": settings, **choices}))
-        folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
+        folder = (
+            as_path(out, "out")
+            if out is not None
+            else Path(tempfile.mkdtemp(prefix="ensue-")) / task
+        )
         return start(known, proposal, paths, folder, on_named_event if frames else on_event, reader)
     except DataError as error:
         what, where, hint, flag_hint = (
@@ -123,14 +130,23 @@ def make_choices(task: Task, data: Sequence[Path], given: Mapping[str, Any]) -> 
             hint=did_you_mean(unknown[0], known | task.flags.keys()),
         )
     named: dict[str, Any] = {name: given[name] for name in given.keys() & known}
-    named |= {name: Path(named[name]) for name in FILES if named.get(name) is not None}
+    named |= {name: as_path(named[name], name) for name in FILES if named.get(name) is not None}
     own = {name: value for name, value in given.items() if name in task.flags and value is not None}
     flags = {
         f"{task.flags[name]}={json.dumps(value, default=str)}": f"--{name.replace('_', '-')}"
         for name, value in own.items()
     }
-    named["assignments"] = [*flags, *named.get("assignments", ())]
-    return Choices(data=data, flags=flags, **named)
+    named["assignments"] = [*flags, *check_choices(named).assignments]
+    return check_choices({"data": data, "flags": flags, **named})
+
+
+def check_choices(given: Mapping[str, Any]) -> Choices:
+    """Make choices of arguments of Python. Raises SettingError for a value of a wrong type."""
+    try:
+        plain = {name: to_python(value) for name, value in given.items()}
+        return Choices(**plain)
+    except ValidationError as error:
+        raise setting_error(error.errors()) from None
 
 
 def start(
@@ -255,7 +271,8 @@ def resume(
     reported in a note, for results are not bit-identical there.
     Raises RunError if the run has finished and no budget is given.
     """
-    with Run.resume(folder) as run:
+    choices = check_choices({"minutes": minutes, "epochs": epochs, "device": device})
+    with Run.resume(as_path(folder, "resume")) as run:
         task = get_task(run)
         settings: Any = _read_settings(run, task)
         checkpoint = run.checkpoint()
@@ -275,7 +292,7 @@ def resume(
         if finished and checkpoint is None:
             hint = "restore the folder checkpoint from a copy, or train again"
             raise RunError("the run has no checkpoint to resume from", where=str(folder), hint=hint)
-        settings = with_budget(settings, Choices(minutes=minutes, epochs=epochs, device=device))
+        settings = with_budget(settings, choices)
         if network:
             choose_device(settings.training.hardware)  # before anything of the run is changed
         run.describe({"settings": to_plain(settings)})
@@ -294,7 +311,7 @@ def open(folder: str | Path, task: str | None = None) -> Any:
 
     Raises RunError if it is missing, damaged, of another version, or not of that task.
     """
-    run = Run.open(folder)
+    run = Run.open(as_path(folder, "open"))
     known = get_task(run)
     trained = known.name
     if task not in (None, trained):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -97,6 +97,19 @@ def read_trusted(kind: type[S], values: Mapping[str, Any], where: str | None = N
     return _read(kind, values, where, trusted=True)
 
 
+def read_arguments(kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """Build settings from arguments of a Python method, where a text is no number.
+
+    Raises SettingError for a wrong one, with the method as its place.
+    """
+    return _read(kind, {key: to_python(value) for key, value in values.items()}, where, True, True)
+
+
+def to_python(value: Any) -> Any:
+    """Return a number of NumPy as one of Python, and anything else as it is."""
+    return value.item() if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0 else value
+
+
 def read_stored(kind: type[S], values: Any, where: str) -> S:
     """Build settings from the values stored in a run. Raises RunError."""
     if not isinstance(values, Mapping):
@@ -112,11 +125,17 @@ def is_trusted(field: ValidationInfo) -> bool:
     return field.context is None or bool(field.context["trusted"])
 
 
-def _read(kind: type[S], values: Mapping[str, Any], where: str | None, trusted: bool) -> S:
+def _read(
+    kind: type[S],
+    values: Mapping[str, Any],
+    where: str | None,
+    trusted: bool,
+    strict: bool | None = None,
+) -> S:
     try:
-        return kind.model_validate(dict(values), context={"trusted": trusted})
+        return kind.model_validate(dict(values), context={"trusted": trusted}, strict=strict)
     except ValidationError as error:
-        raise _as_setting_error(error.errors()[0], kind, where) from None
+        raise setting_error(error.errors(), kind, where) from None
     except UserError as error:
         if where is not None and isinstance(error, SettingError) and error.untrusted_file:
             # The key of the file is known only here, where all settings are at hand.
@@ -124,17 +143,38 @@ def _read(kind: type[S], values: Mapping[str, Any], where: str | None, trusted: 
         raise (error if where is None else error.at(where)) from None
 
 
-def _as_setting_error(
-    detail: ErrorDetails, kind: type[Settings], where: str | None
+def setting_error(
+    details: Sequence[ErrorDetails], kind: type[Settings] | None = None, where: str | None = None
 ) -> SettingError:
-    # For a union pydantic appends the type that it tried last:
-    # "order.constrained-int".
-    path = ".".join(str(step) for step in detail["loc"] if str(step).replace("_", "a").isalnum())
-    if detail["type"] == "extra_forbidden":
-        hint = did_you_mean(str(detail["loc"][-1]), kind.model_fields)
+    """Build the error for the first wrong setting among the errors of pydantic."""
+    first = details[0]
+    path, within = _find_setting(first, kind)
+    if first["type"] == "extra_forbidden":
+        hint = did_you_mean(str(first["loc"][-1]), getattr(within, "model_fields", ()))
         return SettingError(f"there is no setting {path!r}", where=where, hint=hint)
-    value = repr(detail["input"])[:60]
-    return SettingError(f"{path!r} cannot be {value}: {detail['msg'].lower()}", where=where)
+    # A union has an error for each of its types.
+    own = [one["msg"].lower() for one in details if one["input"] is first["input"]]
+    reasons = dict.fromkeys(one.removeprefix("input should be ").split(", un")[0] for one in own)
+    should = "input should be " * own[0].startswith("input should be ")
+    reason = f"{should}{' or '.join(reasons)}"
+    return SettingError(f"{path!r} cannot be {first['input']!r:.60}: {reason}", where=where)
+
+
+def _find_setting(detail: ErrorDetails, kind: Any) -> tuple[str, Any]:
+    """Return the dotted key of a wrong setting, and the settings class that it lies in.
+
+    The rest of pydantic's path, an index or the types of a union ("order", "constrained-int"), is
+    nothing that a user writes.
+    """
+    path: list[str] = []
+    for step in map(str, detail["loc"]):
+        fields = getattr(kind, "model_fields", {})
+        if path and step not in fields:
+            break
+        path.append(step)
+        kind = fields[step].annotation if step in fields else kind
+    unknown = [str(detail["loc"][-1])] if detail["type"] == "extra_forbidden" else []
+    return ".".join(path if path[-1:] == unknown else path + unknown), kind
 
 
 def to_plain(settings: Settings) -> dict[str, Any]:

@@ -89,6 +89,18 @@ def test_help_is_quick() -> None:
             'Command "list" parameter CATALOGUE requires an argument; see `ensue list --help`',
         ),
         ("train generate --seed 1.5", "--seed cannot be '1.5': input should be a valid integer, "),
+        (
+            "train generate --set count_validation=3",
+            "--set count_validation=3: 'count_validation' cannot be 3: input should be a valid boolean or 'auto'",
+        ),
+        (
+            "train classify --model convolution --set body.windows=[0]",
+            "--set body.windows=[0]: 'windows' cannot be 0: input should be greater than 0",
+        ),
+        (
+            "train generate --set baseline.order=50",
+            "--set baseline.order=50: 'baseline.order' cannot be 50: input should be less than or equal to 32 or 'auto'",
+        ),
         ("train generate --seed 99999999999999999999", "'seed' cannot be 99999999999999999999: "),
         (
             "train generate --minutes 0",

@@ -12,7 +12,7 @@ import pandas
 import pytest
 
 import ensue
-from ensue.errors import UserError
+from ensue.errors import SettingError, UserError
 from ensue.sklearn import SequenceClassifier, SequenceTagger
 
 TEXTS = [f"{word} film number {n}" for n in range(12) for word in ("good", "bad")]
@@ -27,7 +27,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "a.tsv").write_text("She\tP\nca\tV\nn't\tT\ngo\tV\n.\tX\n\nBonn\tN\n\n" * 20)
     ensue.train("classify", folder / "a.csv", model="nbsvm", out=folder / "moods")
     ensue.train("tag", folder / "a.tsv", model="hmm", out=folder / "tags")
+    months = [f"{2000 + n // 12}-{n % 12 + 1:02}-01,{n % 12 + n % 5}\n" for n in range(120)]
+    (folder / "b.csv").write_text("time,value\n" + "".join(months))
+    ensue.train("forecast", folder / "b.csv", model="ridge", out=folder / "months")
+    (folder / "c.txt").write_text("the cat sat on one of two mats\n\nsix cats sat\n" * 60)
+    ensue.train("generate", folder / "c.txt", model="ngram", out=folder / "cats")
     return folder
+
+
+@pytest.fixture(scope="module")
+def text_run(folder: Path) -> Path:
+    return folder / "cats"
 
 
 def test_what_there_is_is_named_without_loading_it() -> None:
@@ -170,3 +180,73 @@ def test_a_prompt_is_one_text(tmp_path: Path) -> None:
         run.novelty(["the", "cat"])
     with pytest.raises(UserError, match="prompt: a list is not a text; give a string"):
         run.generate(["the", "cat"])
+
+
+WRONG_NUMBERS = ["3", 1.5, True, None, [], {}, b"x", float("nan"), (1, 2)]
+
+
+@pytest.mark.parametrize("value", [*WRONG_NUMBERS, -1, 0], ids=repr)
+def test_a_wrong_number_of_samples_is_one_line(value: Any, text_run: Path) -> None:
+    with pytest.raises(SettingError, match=r"^generate: 'n' cannot be [^\n]+: input should be "):
+        ensue.open(text_run).samples(n=value, length=3)
+
+
+@pytest.mark.parametrize("value", [*WRONG_NUMBERS, -1], ids=repr)
+@pytest.mark.parametrize("name", ["seed", "length", "top_p", "temperature"])
+def test_a_wrong_argument_of_sampling_is_one_line(name: str, value: Any, text_run: Path) -> None:
+    if name in ("temperature",) and value == 1.5:
+        pytest.skip("a temperature of 1.5 is right")
+    with pytest.raises(SettingError, match=rf"^generate: '{name}' cannot be [^\n]+$"):
+        ensue.open(text_run).samples(**{name: value})
+
+
+def test_numbers_of_numpy_are_numbers(text_run: Path) -> None:
+    model = ensue.open(text_run)
+    options = {"length": np.int64(4), "seed": np.int32(2), "temperature": np.float32(0.5)}
+    assert model.samples(n=np.int64(2), **options) == model.samples(
+        n=2, length=4, seed=2, temperature=0.5
+    )
+
+
+def test_line_ends_of_texts_are_those_of_files(text_run: Path) -> None:
+    model = ensue.open(text_run)
+    assert model.novelty("one\r\ntwo\rsix") == model.novelty("one\ntwo\nsix")
+    assert model.unknown_in("a") == 0
+    assert model.generate("a\r\n", length=5) == model.generate("a\n", length=5)
+
+
+@pytest.mark.parametrize("value", [1.5, None, b"x", [], ""], ids=repr)
+def test_what_is_no_path_is_one_line(value: Any, text_run: Path) -> None:
+    model = ensue.open(text_run)
+    for call in (model.save, ensue.open, ensue.resume):
+        with pytest.raises(SettingError, match=r"is not a path; give a path|is empty; give a path"):
+            call(value)
+
+
+@pytest.mark.parametrize("name", ["minutes", "epochs", "seed", "device", "model", "size", "out"])
+def test_a_wrong_argument_of_a_training_is_one_line(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=rf"^[^\n]*{name}[^\n]*$"):
+        ensue.train("generate", "names", **({"out": tmp_path / "run"} | {name: [1]}))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("value", [*WRONG_NUMBERS, -1], ids=repr)
+@pytest.mark.parametrize("name", ["horizon", "seed"])
+def test_a_wrong_argument_of_a_forecast_is_one_line(name: str, value: Any, folder: Path) -> None:
+    if value is None:
+        pytest.skip("None is the default")
+    with pytest.raises(SettingError, match=r"^(forecast: |--horizon: a forecast of -1 )[^\n]*$"):
+        ensue.open(folder / "months").forecast(**{name: value})
+
+
+def test_other_wrong_arguments_are_one_line(folder: Path) -> None:
+    months, moods = ensue.open(folder / "months"), ensue.open(folder / "moods")
+    for value in (None, 3, "b.csv", []):
+        with pytest.raises(UserError, match="is not a data frame"):
+            months.frame(value)
+    for value in (None, 3, "label", {"label": 3}, {"label": ""}):
+        with pytest.raises(SettingError, match=r"^evaluate: columns are not names by role"):
+            moods.evaluate(folder / "a.csv", value)
+    for value in ("fp8", [], None):
+        with pytest.raises(SettingError, match="'precision' cannot be"):
+            ensue.open(folder / "cats").with_precision(value)

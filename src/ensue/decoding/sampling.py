@@ -32,7 +32,7 @@ class SamplingSettings(Settings):
     probability (locally typical)."""
     repetition_penalty: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Repetition penalty: above 1 makes symbols of the recent text less probable."""
-    repetition_window: int = Field(default=64, ge=1)
+    repetition_window: int = Field(default=64, ge=1, lt=1 << 31)
     """Symbols of recent text that the repetition penalty covers, prompt included."""
 
 

@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
+
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
 from ensue.settings import Settings, SizeName
+from ensue.tasks.in_memory import as_path
 from ensue.tasks.results import CARD, RESULT, Report
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True))
 class Choices:
-    """Options given for a training, before defaults are filled in; None means not given."""
+    """Options given for a training, before defaults are filled in; None means not given.
+
+    Raises ValidationError for a value of a wrong type.
+    """
 
     data: Sequence[Path] = ()
     """Files and folders, or the name of a demo; empty for the task's own demo."""
@@ -63,7 +70,7 @@ class Trained:
 
         Raises RunError if the folder is not empty, or the disk fails; then nothing is left there.
         """
-        self.run.copy(folder)
+        self.run.copy(as_path(folder, "save"))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from ensue.errors import DataError, with_article
+from ensue.errors import DataError, SettingError, with_article
 
 
 def as_text(given: Any, where: str) -> str:
@@ -31,6 +31,23 @@ def as_text(given: Any, where: str) -> str:
     raise DataError(
         f"{with_article(type(given).__name__)} is not a text", where=where, hint="give a string"
     )
+
+
+def as_lines(given: Any, where: str) -> str:
+    r"""Return a text with the line ends of files that were read: CRLF and CR are line feeds.
+
+    >>> as_lines("one\r\ntwo\r", "prompt")
+    'one\ntwo\n'
+    """
+    return as_text(given, where).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def as_path(given: Any, where: str) -> Path:
+    """Return a path. Raises SettingError for anything that is none."""
+    if isinstance(given, str | PathLike) and isinstance(fspath(given), str) and str(given):
+        return Path(given)
+    what = "it is empty" if given == "" else f"{with_article(type(given).__name__)} is not a path"
+    raise SettingError(what, where=where, hint="give a path")
 
 
 def as_examples(given: Any, where: str) -> list[Any]:

@@ -13,6 +13,19 @@ from ensue.settings import Settings
 S = TypeVar("S", bound=Settings)
 
 
+def as_columns(given: Any, where: str) -> dict[str, Any]:
+    """Check column names by role. Raises SettingError for anything else."""
+    if isinstance(given, Mapping):
+        several = {name: [one] if isinstance(one, str) else one for name, one in given.items()}
+        if all(
+            isinstance(names, list | tuple) and all(isinstance(one, str) and one for one in names)
+            for names in several.values()
+        ):
+            return dict(given)
+    hint = "give names by role, such as columns={'label': 'mood'}"
+    raise SettingError("columns are not names by role", where=where, hint=hint)
+
+
 def rename_columns(reader: S, columns: Mapping[str, Any]) -> S:
     """Replace the column names in the settings of a reader.
 

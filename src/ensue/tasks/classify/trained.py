@@ -42,7 +42,7 @@ from ensue.models.parameters import load_into
 from ensue.models.tree_leaves import build_classifier
 from ensue.settings import read
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
-from ensue.tasks.classify.column_names import rename_columns, with_training_names
+from ensue.tasks.classify.column_names import as_columns, rename_columns, with_training_names
 from ensue.tasks.classify.data import load_parts
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.settings import ClassifySettings
@@ -215,7 +215,8 @@ class LabelModel(Trained):
         {"label": "mood"}. Rows without text or label are skipped, as `notes` of the details say.
         Raises DataError, SettingError.
         """
-        paths, findings = as_paths(paths), list[Finding]()
+        paths, columns = as_paths(paths), as_columns(columns, "evaluate")
+        findings = list[Finding]()
         if not paths:
             encoded = load_parts(self.run, *read_settings(self.run, ClassifySettings)).parts["test"]
         else:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from ensue.atomic_io import format_errors
 from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.joining import append, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.series.windows import WindowGatherer
+from ensue.data.tables.rows import read_frame_rows
 from ensue.data.tables.series import build_panel, read_panel
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import read_frame
@@ -32,6 +34,7 @@ from ensue.evaluation.forecasting.metrics import (
 )
 from ensue.models.baselines.window_features import WindowModel
 from ensue.models.parameters import load_into
+from ensue.settings import Settings, read_arguments
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.backtest import build_model
@@ -77,6 +80,15 @@ class Continuation:
     """Length of each series that is too short, in steps."""
     notes: Sequence[str]
     """Notes on how the data was combined with that of the run."""
+
+
+class ForecastRequest(Settings):
+    """Horizon and seed of a forecast."""
+
+    horizon: int | None = Field(None, lt=1 << 31)
+    """Steps to forecast; by default the horizon of training."""
+    seed: int | None = Field(None, ge=0, lt=1 << 63)
+    """Random seed of sample paths; by default that of training."""
 
 
 @dataclass(eq=False)
@@ -165,7 +177,8 @@ class ForecastModel(Trained):
         self, panel: Panel, horizon: int | None = None, seed: int | None = None
     ) -> list[SeriesForecast]:
         """Forecast what follows each series of a panel. Raises DataError, SettingError."""
-        ahead = self.prepared.layout.horizon if horizon is None else horizon
+        request = read_arguments(ForecastRequest, {"horizon": horizon, "seed": seed}, "forecast")
+        ahead = self.prepared.layout.horizon if request.horizon is None else request.horizon
         if ahead < 1:
             what = f"a forecast of {ahead} steps is impossible"
             raise SettingError(what, where="--horizon", hint="give 1 or more")
@@ -182,7 +195,7 @@ class ForecastModel(Trained):
         origins = np.array(
             [(number, len(one)) for number, one in enumerate(panel.series)], np.int64
         )
-        predicted = self._forecast(inputs, origins, seed)
+        predicted = self._forecast(inputs, origins, request.seed)
         columns = {"mean": predicted.mean, "median": predicted.quantile(0.5)}
         for per_cent, (low, high) in sorted(self.conformal.intervals(predicted).items()):
             columns |= {f"lo_{per_cent}": low, f"hi_{per_cent}": high}
@@ -204,6 +217,7 @@ class ForecastModel(Trained):
         """
         import narwhals
 
+        next(read_frame_rows(frame), None)  # raises DataError if it is no data frame
         library = narwhals.from_native(frame, eager_only=True, allow_series=True).implementation
         return as_frame(self.forecast(frame, horizon), library)
 

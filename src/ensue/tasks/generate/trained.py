@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -27,12 +27,12 @@ from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.parameters import load_into
 from ensue.models.quantisation import quantise
-from ensue.settings import Settings, read
+from ensue.settings import Settings, read_arguments
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate.baselines import Counted, concatenate, take_last
 from ensue.tasks.generate.data import load_parts
-from ensue.tasks.in_memory import as_text
+from ensue.tasks.in_memory import as_lines
 from ensue.training.folder.run import WEIGHTS, Run
 
 MIXTURE = "mixture.safetensors"
@@ -43,8 +43,12 @@ BATCH_SIZE = 32
 
 
 class GenerationSettings(Settings):
-    """Length, stop text and constraints of generated text."""
+    """Number, length, stop text and constraints of generated texts."""
 
+    n: int = Field(1, ge=1)
+    """Number of texts; the flag is `--samples`."""
+    novelty: bool = False
+    """Report how much of each text is copied from the training data."""
     length: int = Field(400, ge=1)
     """Maximum length in symbols; records may end earlier."""
     seed: int = Field(1, ge=0, lt=1 << 63)
@@ -64,22 +68,14 @@ class GenerationSettings(Settings):
 def generation_settings(**options: Any) -> GenerationSettings:
     """Make the settings from keywords, those of the sampling filters included.
 
-    Raises SettingError for an unknown keyword or an invalid value.
+    Raises SettingError for an unknown keyword or a wrong value.
 
     >>> generation_settings(temperature=0.5, length=10).filters.temperature
     0.5
     """
-    return read(GenerationSettings, nest_filters(options), where="writing")
-
-
-def nest_filters(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Move the options of sampling filters below `filters`."""
-    filters = {
-        name: value for name, value in options.items() if name in SamplingSettings.model_fields
-    }
-    return {name: value for name, value in options.items() if name not in filters} | {
-        "filters": filters
-    }
+    filters = {name: options.pop(name) for name in SamplingSettings.model_fields if name in options}
+    options["filters"] = read_arguments(SamplingSettings, filters, "generate")
+    return read_arguments(GenerationSettings, options, "generate")
 
 
 @dataclass(frozen=True)
@@ -121,16 +117,16 @@ class TextModel(Trained):
         self, prompt: str = "", n: int = 1, novelty: bool = False, **options: Any
     ) -> Iterator[GeneratedText]:
         """Generate the same texts one by one, each as soon as its batch is finished."""
-        settings, nothing = (
-            generation_settings(**options),
-            Sample(np.zeros(0, np.int64), np.zeros(0)),
-        )
-        for first in range(0, n, BATCH_SIZE):
-            numbers = range(first, min(first + BATCH_SIZE, n))
+        settings = generation_settings(n=n, novelty=novelty, **options)
+        nothing = Sample(np.zeros(0, np.int64), np.zeros(0))
+        for first in range(0, settings.n, BATCH_SIZE):
+            numbers = range(first, min(first + BATCH_SIZE, settings.n))
             collected = collect(self.steps(prompt, numbers, settings))
             found = [collected.get(number, nothing) for number in numbers]
             texts = [self._cut(self._after(prompt, sample.ids), settings) for sample in found]
-            novelties = self.training_data.novelty(texts) if novelty else [None] * len(texts)
+            novelties = (
+                self.training_data.novelty(texts) if settings.novelty else [None] * len(texts)
+            )
             for number, text, sample, own in zip(numbers, texts, found, novelties, strict=True):
                 yield GeneratedText(number, text, float(sample.nats.sum()), len(sample.ids), own)
 
@@ -160,6 +156,7 @@ class TextModel(Trained):
 
     def with_precision(self, precision: Precision) -> TextModel:
         """Return the model with its matrices quantised to `precision`; they are cached."""
+        precision = generation_settings(precision=precision).precision
         if precision == "fp32":
             return self
         if self._quantised.get(precision, (None,))[0] is not self.model:
@@ -183,7 +180,7 @@ class TextModel(Trained):
         A model of one long text has a single beginning, which is a poor place to start a sample.
         Without a prompt it continues after a line break instead.
         """
-        prompt = as_text(prompt, "prompt")
+        prompt = as_lines(prompt, "prompt")
         if prompt or self.codec.end is not None:
             return self.codec.encode(prompt)
         ids = self.codec.encode("\n")
@@ -202,7 +199,7 @@ class TextModel(Trained):
     def novelty(self, text: str) -> Novelty:
         """Say how much of a text stands in the training data: the longest copy, and shares of
         its n-grams."""
-        return self.training_data.novelty([as_text(text, "novelty")])[0]
+        return self.training_data.novelty([as_lines(text, "novelty")])[0]
 
     @cached_property
     def parts(self) -> Prepared:
