@@ -54,8 +54,7 @@ def test_the_table_of_n_grams_is_that_of_brute_force() -> None:
     train = examples(40, 1)
     grams = Grams.fit(train.steps["symbol"], train.offsets, SIZE, 3)
     present = grams.encode(train.steps["symbol"], train.offsets)
-    table = np.zeros((40, grams.count))
-    table[present.rows, present.columns] = present.scale[present.rows]
+    table = present.toarray() / np.sqrt(present.toarray().sum(1, keepdims=True))
     wanted, names = dense(train, 3)
     assert table.shape == wanted.shape
     # Places may be in another order within a length, so columns are compared as sets.
@@ -79,17 +78,24 @@ def ratios(table: np.ndarray, marks: np.ndarray) -> np.ndarray:
     return np.log((p / p.sum(0)) / (q / q.sum(0)))
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
-def test_weights_are_the_optimum(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "size"), [("multiclass", 2), ("multiclass", 3), ("multilabel", 3)]
+)
+def test_weights_are_the_optimum(kind: str, size: int) -> None:
     """Gradients of C * nats + |w|^2 / 2 are zero at w, computed apart; the cost is strictly
-    convex in w."""
+    convex in w. Two labels have softmax; three or more are fitted one against the rest."""
     draws = np.random.default_rng(5)
     marks = draws.integers(0, 2, (80, 3)).astype(float)
-    train = examples(80, 1, (lambda rows, _: marks) if kind == "multilabel" else None)
-    model = fitted(train, kind, 3, max_order=2, C=2.0)
-    table, _ = dense(train, 2)
+    made = {
+        ("multiclass", 2): lambda rows, draws: label(rows, draws) % 2,
+        ("multilabel", 3): lambda rows, _: marks,
+    }.get((kind, size))
+    train = examples(80, 1, made)
+    model = fitted(train, kind, size, max_order=4, C=2.0)
+    table, _ = dense(train, 4)
+    assert 0.1 < ((table > 0).sum(0) == 1).mean() < 0.9  # n-grams of one example, and of several
     if kind == "multiclass":
-        marks = np.eye(3)[train.static["target"]]
+        marks = np.eye(size)[train.static["target"]]
     ratio = ratios(table, marks)
     order = [
         list(map(tuple, (table * 1e6).round().T.tolist())).index(column)
@@ -97,22 +103,24 @@ def test_weights_are_the_optimum(kind: str) -> None:
     ]
     table, ratio = table[:, order], ratio[order]
     scores = table @ model.weight.numpy() + model.bias.numpy()
-    exp = np.exp(scores - scores.max(1, keepdims=True))
-    chances = exp / exp.sum(1, keepdims=True) if kind == "multiclass" else 1 / (1 + np.exp(-scores))
+    chances = 1 / (1 + np.exp(-scores))
+    if size == 2:
+        chances = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     # Where a ratio is zero, its n-gram has no weight.
     own = np.divide(model.weight.numpy(), ratio, out=np.zeros_like(ratio), where=ratio != 0)
     slope = 2.0 * ratio * (table.T @ (chances - marks)) + own
     assert np.abs(slope).max() < 0.02
-    assert np.abs(2.0 * (chances - marks).sum(0)).max() < 0.02
+    # Its intercept has a hundredth of the penalty of a weight.
+    assert np.abs(2.0 * (chances - marks).sum(0) + model.bias.numpy() / 100).max() < 0.02
     told = model(make_batch(train, np.arange(80)).map(torch.from_numpy))
     probs = told.probs if kind == "multiclass" else told.base_dist.probs
-    assert probs.numpy() == pytest.approx(chances)
+    shares = chances / chances.sum(1, keepdims=True) if kind == "multiclass" else chances
+    assert probs.numpy() == pytest.approx(shares)
 
 
 def columns_of(model: NBSVM, train: Examples) -> list[tuple[float, ...]]:
     present = model.grams["symbol"].encode(train.steps["symbol"], train.offsets)
-    table = np.zeros((len(train), present.count))
-    table[present.rows, present.columns] = present.scale[present.rows]
+    table = present.toarray() / np.sqrt(present.toarray().sum(1, keepdims=True))
     return list(map(tuple, (table * 1e6).round().T.tolist()))
 
 

@@ -37,9 +37,7 @@ def test_numbers_are_ridge_regression():
         return (2 * means - static + 3 + draws.normal(0, 0.1, len(means))).astype(np.float32)
 
     train, tune = examples_of(300, 1, target), examples_of(50, 2, target)
-    model = SummaryFeaturesSettings(penalties=(0.01,), iterations=1000).build(
-        SHAPE, "regression", 1
-    )
+    model = SummaryFeaturesSettings(penalties=(0.01,)).build(SHAPE, "regression", 1)
     model.fit(train, tune)
     batch = make_batch(train, np.arange(300)).map(torch.from_numpy)
     features = model._standardise(model.features(batch)).numpy()

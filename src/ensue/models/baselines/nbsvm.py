@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial
 from itertools import count, takewhile
 from typing import Annotated, Any, Literal
 
@@ -23,9 +23,14 @@ from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
 from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
-from ensue.models.baselines.linear_losses import distribution, loss, residual_spread
-from ensue.models.baselines.newton import Convex, minimise
-from ensue.models.baselines.ngram_presence import Grams, SparseBinary
+from ensue.models.baselines.linear import (
+    convergence_notes,
+    distribution,
+    fit_binary,
+    fit_ridge,
+    residual_spread,
+)
+from ensue.models.baselines.ngram_presence import Folded, Grams, unit_scale
 from ensue.models.contract import Predictor
 from ensue.settings import Settings
 
@@ -34,9 +39,6 @@ C_FACTOR = 3.0
 
 MAX_C = 1e4
 """Largest candidate C."""
-
-TOLERANCE = 1e-6
-"""Minimum gain of a Newton step, in nats."""
 
 SAVED = ("weight", "bias", "spread")
 
@@ -56,8 +58,6 @@ class NBSVMSettings(Settings):
     """Pseudo-count of the log-count ratios."""
     C: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Inverse L2 penalty (C); auto multiplies it by 3 while that helps the validation part."""
-    iterations: int = Field(50, ge=1)
-    """Maximum number of Newton steps per fit."""
 
     def suits(self, shape: Fields, kind: LabelKind) -> bool:
         """Whether it is a baseline: sequences of symbols, without measured numbers."""
@@ -83,7 +83,7 @@ class NBSVM(Predictor):
     N-grams are binary features. r is, for each label, the log-count ratio: how much more frequent
     the n-gram is in examples with the label than in the others (Wang & Manning 2012). For numbers r
     is 1, which makes this ridge regression. Labels have logistic loss instead of the paper's SVM,
-    so that outputs are probabilities.
+    so that outputs are probabilities; three labels or more are fitted one against the rest.
     """
 
     def __init__(self, settings: NBSVMSettings, shape: Fields, kind: LabelKind, size: int) -> None:
@@ -95,8 +95,11 @@ class NBSVM(Predictor):
         self.spread = torch.ones(1, dtype=torch.float64)
         """Standard deviation of the residuals of numeric labels."""
 
-    def fit(self, train: Examples, validation: Examples) -> None:
-        """Fit the weights on the training part; select n-gram length and C on the validation."""
+    def fit(self, train: Examples, validation: Examples) -> tuple[str, ...]:
+        """Fit the weights on the training part; select n-gram length and C on the validation.
+
+        Returns a note if a fit did not converge.
+        """
         lengths = self._lengths()
         for name, size in self.shape.symbols.items():
             steps = np.asarray(train.steps[name])
@@ -104,21 +107,22 @@ class NBSVM(Predictor):
                 steps, train.offsets, size, lengths[-1], self.settings.min_count
             )
         full, held_out = self._part(train), self._part(validation)
-        first, best = 1.0, Fit(float("inf"), 0.0, 0, self.bias[None], self.spread)
-        for longest in lengths:
-            kept = np.concatenate([one.up_to(longest) for one in self.grams.values()])
-            found = self._search_penalty(full.only(kept), held_out.only(kept), longest, first)
-            if found.nats >= best.nats:
-                break
-            best, first = found, max(found.cost / C_FACTOR, 1.0)
+        first, best = 1.0, Fit(float("inf"), 0.0, 0, self.weight, self.bias, self.spread)
+        with convergence_notes("nbsvm") as notes:
+            for longest in lengths:
+                kept = np.concatenate([one.up_to(longest) for one in self.grams.values()])
+                found = self._search_penalty(full.only(kept), held_out.only(kept), longest, first)
+                if found.nats >= best.nats:
+                    break
+                best, first = found, max(found.cost / C_FACTOR, 1.0)
         self.grams = {
             name: Grams(one.size, one.keys[: best.longest]) for name, one in self.grams.items()
         }
-        self.weight, self.bias, self.spread = best.weight[:-1], best.weight[-1], best.spread
+        self.weight, self.bias, self.spread = best.weight, best.bias, best.spread
+        return tuple(notes)
 
     def _part(self, examples: Examples) -> _Part:
-        kind = np.int64 if self.kind in ("multiclass", "ordinal") else np.float64
-        target = torch.from_numpy(np.array(examples.static["target"], kind))
+        target = np.asarray(examples.static["target"])
         return _Part(self._encode(examples.steps, examples.offsets), target)
 
     def _lengths(self) -> range:
@@ -129,64 +133,78 @@ class NBSVM(Predictor):
     def _search_penalty(self, train: _Part, validation: _Part, longest: int, cost: float) -> Fit:
         """Raise C from a given value until the validation loss stops falling."""
         fixed = self.settings.C
-        cost = cost if fixed == "auto" else fixed
-        ratio, best = self._log_count_ratio(train), None
-        weight = torch.zeros(train.present.count + 1, self.size, dtype=torch.float64)
+        cost, best = cost if fixed == "auto" else fixed, None
+        ratio, folded = self._log_count_ratio(train), Folded(train.present)
         while best is None or (fixed == "auto" and cost <= MAX_C):
-            weight = self._minimise(train, ratio, weight, cost)
-            scaled = torch.cat([ratio * weight[:-1], weight[-1:]])
-            scores = _scores(train.present, scaled)
-            spread = (
-                residual_spread(scores, train.target) if self.kind == "regression" else self.spread
-            )
-            answer = distribution(self.kind, _scores(validation.present, scaled), spread)
-            found = Fit(
-                float(answer.log_prob(validation.target).mean().neg()),
-                cost,
-                longest,
-                scaled,
-                spread,
-            )
-            if best is not None and found.nats >= best.nats:
+            weight, bias = self._fit_weights(folded, train.target, ratio, cost)
+            spread = self.spread
+            if self.kind == "regression":
+                scores = compute_scores(train.present, weight, bias)
+                spread = residual_spread(scores, torch.from_numpy(train.target))
+            answer = self._distribution(compute_scores(validation.present, weight, bias), spread)
+            nats = float(answer.log_prob(torch.from_numpy(validation.target)).mean().neg())
+            if best is not None and nats >= best.nats:
                 return best
-            best, cost = found, cost * C_FACTOR
+            best, cost = Fit(nats, cost, longest, weight, bias, spread), cost * C_FACTOR
         return best
 
-    def _minimise(self, train: _Part, ratio: Tensor, start: Tensor, cost: float) -> Tensor:
-        penalty = torch.full(
-            (len(start), 1), 1 / (2 * cost * len(train.target)), dtype=torch.float64
-        )
-        penalty[-1] = 0
+    @property
+    def _two(self) -> bool:
+        """Whether there are two labels, whose scores are opposite, so that one fit has both."""
+        return self.kind in ("multiclass", "ordinal") and self.size == 2
 
-        def score(weight: Tensor) -> Tensor:
-            return train.present.times(ratio * weight[:-1]) + weight[-1]
+    def _fit_weights(
+        self, folded: Folded, target: np.ndarray, ratio: np.ndarray, cost: float
+    ) -> tuple[Tensor, Tensor]:
+        """Fit the weights, ratio included, and the intercepts, one label after the other."""
+        if self.kind == "regression":
+            solvers = [partial(fit_ridge, target=target, penalty=1 / cost, sparse=True)]
+        else:
+            # The square of the difference of two opposite weights is twice the sum of both squares.
+            cost = 2 * cost if self._two else cost
+            solvers = [partial(fit_binary, marks=one, cost=cost) for one in self._marks(target).T]
+        found = [folded.fit(own, one) for own, one in zip(ratio.T, solvers, strict=True)]
+        weight, bias = np.stack([one for one, _ in found], 1), np.array([one for _, one in found])
+        if self._two:
+            weight, bias = np.hstack([-weight / 2, weight / 2]), np.hstack([-bias / 2, bias / 2])
+        return torch.from_numpy(weight), torch.from_numpy(bias)
 
-        def transpose(slopes: Tensor) -> Tensor:
-            return torch.cat([ratio * train.present.transpose(slopes), slopes.sum(0, keepdim=True)])
+    def _marks(self, target: np.ndarray) -> np.ndarray:
+        """Return whether each example has each label, (examples, size); the second of two alone."""
+        if self.kind == "multilabel":
+            return target > 0
+        return target[:, None] == np.arange(self.size)[1 if self._two else 0 :]
 
-        problem = Convex(
-            score, transpose, lambda scores: loss(self.kind, scores, train.target), penalty
-        )
-        return minimise(problem, start, self.settings.iterations, TOLERANCE)
-
-    def _log_count_ratio(self, train: _Part) -> Tensor:
-        """Compute r = log (p / |p|) / (q / |q|).
+    def _log_count_ratio(self, train: _Part) -> np.ndarray:
+        """Compute r = log (p / |p|) / (q / |q|), (n-grams, size).
 
         p counts the examples of a label that have an n-gram, q the other examples.
         """
         if self.kind == "regression":
-            return torch.ones(train.present.count, self.size, dtype=torch.float64)
-        target = train.target if self.kind == "multilabel" else F.one_hot(train.target, self.size)
-        counts = [train.present.counts(one.double().numpy()) for one in (target, 1 - target)]
-        within, without = (one + self.settings.pseudo_count for one in counts)
-        return torch.from_numpy(np.log(within / within.sum(0)) - np.log(without / without.sum(0)))
+            return np.ones((train.present.shape[1], 1))
+        within = train.present.T @ self._marks(train.target).astype(np.float64)
+        without = np.bincount(train.present.indices, minlength=len(within))[:, None] - within
+        within, without = (one + self.settings.pseudo_count for one in (within, without))
+        return np.log(within / within.sum(0)) - np.log(without / without.sum(0))
 
-    def _encode(self, steps: Mapping[str, Any], offsets: np.ndarray) -> SparseBinary:
+    def _encode(self, steps: Mapping[str, Any], offsets: np.ndarray) -> Any:
         """Encode the n-grams of all fields of symbols."""
+        from scipy.sparse import hstack
+
         found = [
             grams.encode(np.asarray(steps[name]), offsets) for name, grams in self.grams.items()
         ]
-        return reduce(SparseBinary.beside, found)
+        return hstack(found, format="csr")
+
+    def _distribution(self, scores: Tensor, spread: Tensor) -> Distribution:
+        """Return the distribution of the label.
+
+        One against the rest: the probability of a label is its own sigmoid over the sum of all. Of
+        two labels with opposite scores, softmax is the sigmoid of the difference.
+        """
+        if self.kind in ("multiclass", "ordinal") and self.size > 2:
+            scores = F.logsigmoid(scores)
+        return distribution(self.kind, scores, spread)
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of the label of each row."""
@@ -196,8 +214,8 @@ class NBSVM(Predictor):
             name: one[np.arange(one.shape[1]) < lengths[:, None]] for name, one in steps.items()
         }
         present = self._encode(real, np.cumsum([0, *lengths]))
-        scores = _scores(present, torch.cat([self.weight, self.bias[None]]))
-        return distribution(self.kind, scores.to(batch.lengths.device), self.spread)
+        scores = compute_scores(present, self.weight, self.bias)
+        return self._distribution(scores.to(batch.lengths.device), self.spread)
 
     @property
     def parameter_count(self) -> int:
@@ -235,23 +253,29 @@ class NBSVM(Predictor):
 
 @dataclass(frozen=True)
 class Fit:
-    """Weights (features + 1, size), intercepts last, and their mean validation loss in nats."""
+    """Weights (n-grams, size), intercepts, and their mean validation loss in nats."""
 
     nats: float
     cost: float
     longest: int
     weight: Tensor
+    bias: Tensor
     spread: Tensor
 
 
 @dataclass(frozen=True)
 class _Part:
-    present: SparseBinary
-    target: Tensor
+    present: Any
+    """Binary, sparse matrix (examples, n-grams)."""
+    target: np.ndarray
 
     def only(self, kept: np.ndarray) -> _Part:
-        return _Part(self.present.only(kept), self.target)
+        return self if kept.all() else _Part(self.present[:, kept], self.target)
 
 
-def _scores(present: SparseBinary, weight: Tensor) -> Tensor:
-    return present.times(weight[:-1]) + weight[-1]
+def compute_scores(present: Any, weight: Tensor, bias: Tensor) -> Tensor:
+    """Compute scores (examples, size) for a binary matrix, its rows scaled to unit length."""
+    from scipy.sparse import csr_array
+
+    rows = csr_array((unit_scale(present), present.indices, present.indptr), shape=present.shape)
+    return torch.from_numpy(rows @ weight.numpy()) + bias

@@ -1,74 +1,60 @@
-"""Binary n-gram features: sorted keys of all n-grams, and a sparse matrix."""
+"""Binary n-gram features: sorted keys of all n-grams, and sparse matrices (scipy.sparse)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 Keys = NDArray[np.int64]
 Ids = NDArray[np.integer]
+Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class SparseBinary:
-    """A sparse binary matrix (examples, features), with rows scaled to unit length.
+def unit_scale(present: Any) -> Array:
+    """Return the value of each entry of a binary matrix whose rows are scaled to unit length."""
+    counts = np.diff(present.indptr)
+    return np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
 
-    `rows`, in order, and `columns` are the places of the ones; every row has one. Products use
-    NumPy, one column of weights at a time: torch's sparse products are up to 1.7 times faster on
-    one thread, but warn that they may change.
+
+class Folded:
+    """A binary matrix whose n-grams of one example are merged into one feature of that example.
+
+    Most n-grams occur in one example. Under an L2 penalty their weights are proportional to their
+    values, here ratios r, so one feature of value |r| has the same optimum.
     """
 
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    count: int
-    """Number of features."""
+    def __init__(self, present: Any) -> None:
+        from scipy.sparse import eye_array, hstack
 
-    @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        """Where each row begins."""
-        return np.flatnonzero(np.diff(self.rows, prepend=-1))
+        self.single = np.bincount(present.indices, minlength=present.shape[1]) == 1
+        there = self.single[present.indices]
+        rows = np.repeat(np.arange(present.shape[0], dtype=np.int32), np.diff(present.indptr))
+        self.row, self.column = rows[there], present.indices[there]
+        merged = eye_array(present.shape[0], dtype=np.int8, format="csr")
+        self.matrix = hstack([present[:, ~self.single], merged], format="csr")
+        scale = 1 / np.sqrt(np.maximum(np.diff(present.indptr), 1))
+        self.scale = np.repeat(scale, np.diff(self.matrix.indptr))
 
-    @cached_property
-    def scale(self) -> NDArray[np.float64]:
-        """The non-zero value of each row."""
-        return 1 / np.sqrt(np.bincount(self.rows))
+    def fit(self, ratio: Array, solve: Callable[[Any], tuple[Array, float]]) -> tuple[Array, float]:
+        """Fit weights and an intercept to n-grams with these ratios; weights include the ratio."""
+        from scipy.sparse import csr_array
 
-    def only(self, kept: NDArray[np.bool_]) -> SparseBinary:
-        """Keep some of the features (features,)."""
-        there = kept[self.columns]
-        return SparseBinary(
-            self.rows[there], np.cumsum(kept)[self.columns[there]] - 1, int(kept.sum())
+        length = np.sqrt(np.bincount(self.row, ratio[self.column] ** 2, self.matrix.shape[0]))
+        values = np.concatenate([ratio[~self.single], length])
+        places = self.matrix.indices, self.matrix.indptr
+        weight, intercept = solve(
+            csr_array((values[places[0]] * self.scale, *places), shape=self.matrix.shape)
         )
-
-    def beside(self, other: SparseBinary) -> SparseBinary:
-        """Append the features of another matrix over the same examples."""
-        rows = np.concatenate([self.rows, other.rows])
-        columns = np.concatenate([self.columns, other.columns + self.count])
-        order = np.argsort(rows, kind="stable")
-        return SparseBinary(rows[order], columns[order], self.count + other.count)
-
-    def counts(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum weights (examples, size) over the examples with each feature, (features, size)."""
-        found = np.empty((self.count, weight.shape[1]))
-        for place, one in enumerate(weight.T):
-            found[:, place] = np.bincount(self.columns, one[self.rows], self.count)
-        return found
-
-    def times(self, weight: Tensor) -> Tensor:
-        """Multiply by weights (features, size)."""
-        weights = weight.numpy().T
-        sums = [np.add.reduceat(one[self.columns], self.starts) * self.scale for one in weights]
-        return torch.from_numpy(np.stack(sums, 1))
-
-    def transpose(self, slopes: Tensor) -> Tensor:
-        """Multiply the transpose by (examples, size)."""
-        return torch.from_numpy(self.counts(slopes.numpy() * self.scale[:, None]))
+        shared, merged = np.split(weight, [len(weight) - len(length)])
+        found = np.empty(len(ratio))
+        found[~self.single] = values[: len(shared)] * shared
+        # Where the length is 0, so are the ratios.
+        direction = merged / np.maximum(length, np.finfo(float).tiny)
+        found[self.column] = ratio[self.column] ** 2 * direction[self.row]
+        return found, intercept
 
 
 class Grams:
@@ -80,7 +66,7 @@ class Grams:
 
     >>> grams = Grams.fit(np.array([0, 1, 0]), np.array([0, 2, 3]), size=2, longest=2)
     >>> ([len(keys) for keys in grams.keys], grams.count,
-    ...  grams.encode(np.array([1]), np.array([0, 1])).columns.tolist())
+    ...  grams.encode(np.array([1]), np.array([0, 1])).indices.tolist())
     ([3, 4], 7, [1, 2, 5])
     """
 
@@ -106,16 +92,29 @@ class Grams:
         place = np.zeros(len(text), np.int64)
         for n in range(1, longest + 1):
             at, key = _find_keys(text, rows, place, n, size)
-            found, occurrences = np.unique(key, return_counts=True)
-            keys.append(found[occurrences >= least])
-            place = _look_up(keys[-1], at, key, len(text))
+            found, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
+            kept = counts >= least
+            keys.append(found[kept])
+            place = np.full(len(text), -1, np.int64)
+            place[at] = np.where(kept, np.cumsum(kept) - 1, -1)[inverse]
         return cls(size, keys)
 
-    def encode(self, ids: Ids, offsets: Ids) -> SparseBinary:
-        """Find the n-grams of each record."""
+    def encode(self, ids: Ids, offsets: Ids) -> Any:
+        """Return the binary, sparse matrix (records, n-grams) of the n-grams of each record."""
+        from scipy.sparse import csr_array
+
         text, rows = _join_records(ids, offsets, self.size)
-        pairs = [rows[at] * self.count + feature for at, feature in self._found(text, rows)]
-        return SparseBinary(*np.divmod(np.unique(np.concatenate(pairs)), self.count), self.count)
+        # liblinear reads indices of 32 bits alone.
+        pairs = [
+            (rows[at].astype(np.int32), feature.astype(np.int32))
+            for at, feature in self._found(text, rows)
+        ]
+        places = tuple(np.concatenate(one) for one in zip(*pairs, strict=True))
+        ones = np.ones(len(places[0]), np.int8)
+        found = csr_array((ones, places), shape=(len(offsets) - 1, self.count))
+        found.sum_duplicates()
+        found.data[:] = 1
+        return found
 
     def _found(self, text: Ids, rows: Ids) -> Iterator[tuple[Ids, Ids]]:
         place = np.zeros(len(text), np.int64)
@@ -147,6 +146,9 @@ def _look_up(keys: Keys, at: Ids, key: Keys, length: int) -> NDArray[np.int64]:
     """Look up the place of each key, at the position where it begins; -1 elsewhere."""
     place = np.full(length, -1, np.int64)
     if len(keys) and len(key):
+        # In order, the searches stay in the cache: five times as fast with millions of keys.
+        order = np.argsort(key)
+        at, key = at[order], key[order]
         found = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
         place[at] = np.where(keys[found] == key, found, -1)
     return place

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Annotated, Literal
 
+import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -13,8 +16,14 @@ from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled import Fields
-from ensue.models.baselines.linear_losses import distribution, loss, residual_spread
-from ensue.models.baselines.newton import Convex, minimise
+from ensue.models.baselines.linear import (
+    Softmax,
+    convergence_notes,
+    distribution,
+    fit_binary,
+    fit_ridge,
+    residual_spread,
+)
 from ensue.models.baselines.summaries import summaries
 from ensue.models.contract import Predictor
 from ensue.models.parameters import ArrayMixin
@@ -31,10 +40,10 @@ class SummaryFeaturesSettings(Settings):
     """Settings of a linear model on summary features."""
 
     name: Literal["summary-features"] = "summary-features"
-    penalties: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    penalties: Annotated[
+        tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)
+    ] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     """Candidate L2 penalties; selected on the validation part."""
-    iterations: int = 50
-    """Maximum number of Newton steps."""
 
     def suits(self, shape: Fields, kind: LabelKind) -> bool:
         """Whether it is a baseline: examples with measured numbers."""
@@ -91,26 +100,40 @@ class SummaryFeatures(ArrayMixin, Predictor):
     def fit(self, train: Examples, validation: Examples) -> tuple[str, ...]:
         """Fit the weights on the training part, and select the penalty on the validation part.
 
-        Returns a note about the selected penalty.
+        Returns notes about the selected penalty, and fits that did not converge.
         """
         (features, target), (held, truth) = self._summarise(train), self._summarise(validation)
         self.mean, sd = features.mean(0), features.std(0, correction=0)
         self.sd = torch.where(sd > 1e-9 * self.mean.abs().clamp(min=1e-9), sd, torch.ones_like(sd))
         inputs, held = self._standardise(features), self._standardise(held)
-        found = []
-        for penalty in sorted(
-            self.settings.penalties, reverse=True
-        ):  # each goes on from the stronger one
-            self._minimise(inputs, target, penalty)
-            nats = float(
-                distribution(self.kind, held @ self.weight, self.spread)
-                .log_prob(truth)
-                .mean()
-                .neg()
-            )
-            found.append((nats, -penalty, self.weight.clone(), self.spread.clone()))
+        solve, found = self._solver(inputs[:, :-1].numpy(), target.numpy()), []
+        with convergence_notes("summary-features") as notes:
+            # Each goes on from the stronger one.
+            for penalty in sorted(self.settings.penalties, reverse=True):
+                weight, spread = torch.from_numpy(solve(penalty)), self.spread
+                if self.kind == "regression":
+                    spread = residual_spread(inputs @ weight, target)
+                answer = distribution(self.kind, held @ weight, spread)
+                found.append((-float(answer.log_prob(truth).mean()), -penalty, weight, spread))
         _, penalty, self.weight, self.spread = min(found, key=lambda one: one[:2])
-        return (f"L2 penalty of summary-features, {-penalty:g}: on the validation part",)
+        selected = f"L2 penalty of summary-features, {-penalty:g}: on the validation part"
+        return (selected, *notes)
+
+    def _solver(self, inputs: np.ndarray, target: np.ndarray) -> Callable[[float], np.ndarray]:
+        """Return the map from an L2 penalty to the weights (features + 1, size)."""
+        count = len(target)
+        if self.kind in ("multiclass", "ordinal"):
+            return Softmax(inputs, target, self.size).fit
+
+        def solve(penalty: float) -> np.ndarray:
+            if self.kind == "regression":
+                found = [fit_ridge(inputs, target, 2 * count * penalty, sparse=False)]
+            else:
+                cost = 1 / (2 * count * penalty)
+                found = [fit_binary(inputs, marks, cost) for marks in target.T > 0]
+            return np.stack([np.append(weight, intercept) for weight, intercept in found], 1)
+
+        return solve
 
     def _summarise(self, examples: Examples) -> tuple[Tensor, Tensor]:
         parts = [batch.map(torch.from_numpy) for _, batch in iterate_sorted(examples, ROWS)]
@@ -121,19 +144,6 @@ class SummaryFeatures(ArrayMixin, Predictor):
     def _standardise(self, features: Tensor) -> Tensor:
         scaled = ((features - self.mean.to(features)) / self.sd.to(features)).clamp(-CLIP, CLIP)
         return torch.cat([scaled, torch.ones_like(scaled[:, :1])], 1)
-
-    def _minimise(self, inputs: Tensor, target: Tensor, penalty: float) -> None:
-        penalties = torch.full((inputs.shape[1], 1), penalty, dtype=inputs.dtype)
-        penalties[-1] = 0
-        problem = Convex(
-            lambda weight: inputs @ weight,
-            lambda slopes: inputs.T @ slopes,
-            lambda scores: loss(self.kind, scores, target),
-            penalties,
-        )
-        self.weight = minimise(problem, self.weight, self.settings.iterations)
-        if self.kind == "regression":
-            self.spread = residual_spread(inputs @ self.weight, target)
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of the label of each row."""
