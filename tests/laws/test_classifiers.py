@@ -1,5 +1,6 @@
 """What every model of labels that is fitted at one go obeys, where its baseline is asked for."""
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -100,3 +101,16 @@ def test_an_example_without_steps_is_told_by_its_ends() -> None:
             np.array([0, 0]), {"symbol": np.zeros(0, np.int64)}, {"target": np.array([0])}
         )
         assert answers(model, empty, [0]).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("nbsvm", SYMBOLS), ("summary-features", NUMBERS)])
+def test_predictions_need_no_scikit_learn(name: str, shape: Fields, monkeypatch) -> None:
+    model = built(name, shape, "multiclass")
+    model.fit(examples(60, 1, shape, "multiclass"), examples(30, 2, shape, "multiclass"))
+    for module in ("sklearn", "sklearn.linear_model", "sklearn.exceptions"):
+        monkeypatch.setitem(sys.modules, module, None)
+    again = built(name, shape, "multiclass")
+    again.load(model.arrays())
+    assert answers(again, examples(5, 3, shape, "multiclass"), [*range(5)]).shape == (5, SIZE)
+    with pytest.raises(ImportError):
+        again.fit(examples(60, 1, shape, "multiclass"), examples(30, 2, shape, "multiclass"))

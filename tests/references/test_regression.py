@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from ensue.data.dataset import Examples
 from ensue.data.feeds import make_batch
@@ -90,3 +91,45 @@ def test_penalties_are_chosen_on_the_tune_part():
         )
         < 0.75
     )
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_weights_of_labels_are_the_optimum(size: int) -> None:
+    """Gradients of mean nats + penalty |w|^2 of softmax are zero, computed apart. A label that
+    training lacks has no weight, and is half as frequent as one example."""
+
+    def target(means, static, draws):
+        return ((means > 0).astype(int) + (static > 0) + draws.integers(0, 2, len(means))) % size
+
+    train = examples_of(200, 1, target)
+    model = SummaryFeaturesSettings(penalties=(0.01,)).build(SHAPE, "multiclass", size + 1)
+    model.fit(train, train)
+    batch = make_batch(train, np.arange(200)).map(torch.from_numpy)
+    inputs = model._standardise(model.features(batch)).numpy()
+    scores, weight = inputs @ model.weight.numpy()[:, :size], model.weight.numpy()
+    chances = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    slope = inputs.T @ (chances - np.eye(size)[train.static["target"]]) / 200
+    slope[:-1] += 2 * 0.01 * weight[:-1, :size]
+    assert np.abs(slope).max() < 1e-5
+    assert (weight[:-1, size] == 0).all()
+    share = np.exp(weight[-1, size]) / np.exp(weight[-1, :size]).sum()
+    assert share == pytest.approx(0.5 / 200)
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+def test_a_fit_that_does_not_converge_is_a_note(kind: str, monkeypatch) -> None:
+    def target(means, static, draws):
+        one = (means > 0).astype(np.int64)
+        return one if kind == "multiclass" else np.stack([one, static > 0], 1).astype(np.float32)
+
+    monkeypatch.setattr("ensue.models.baselines.linear.MAX_ITERATIONS", 2)
+    model = SummaryFeaturesSettings(penalties=(1e-4,)).build(SHAPE, kind, 2)
+    _, note = model.fit(examples_of(200, 1, target), examples_of(50, 2, target))
+    count = 1 if kind == "multiclass" else 2
+    assert note == f"summary-features: fits that did not converge in 2 iterations: {count}"
+
+
+def test_penalties_are_above_zero() -> None:
+    for penalties in ((0.0,), (), (float("inf"),)):
+        with pytest.raises(ValidationError):
+            SummaryFeaturesSettings(penalties=penalties)

@@ -65,8 +65,7 @@ def convergence_notes(name: str) -> Generator[list[str], None, None]:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     if stopped:
         notes.append(
-            f"{name}: {len(stopped)} fits stopped after {MAX_ITERATIONS:,} iterations, before they "
-            "converged"
+            f"{name}: fits that did not converge in {MAX_ITERATIONS:,} iterations: {len(stopped)}"
         )
 
 
