@@ -313,11 +313,12 @@ def test_many_series_have_fewer_origins_each() -> None:
         layout, _ = lay_out(given, BacktestSettings(horizon=18, test=36, **own), False, "here")
         return len(find_origins(given, layout, "test"))
 
-    assert count(500) == 500 * 19
-    assert count(1000) == 1000 * 10
-    assert count(2000) == 2000 * 5
-    assert count(12_000) == 12_000 * 2  # no further apart than a horizon
-    assert count(1000, stride=1) == 1000 * 19
+    assert count(100) == 100 * 19
+    assert count(250) == 250 * 10
+    assert count(500) == 500 * 5
+    assert count(2000) == 2000 * 2
+    assert count(4000) == 4000 * 2  # no further apart than a horizon
+    assert count(500, stride=1) == 500 * 19
 
 
 def test_intervals_hold_what_they_promise() -> None:

@@ -24,7 +24,7 @@ CHEAP = 500_000
 """Windows up to which a fitted model is refitted before each origin by default."""
 PARTS = ("train", "validation", "calibration", "test")
 """The parts that need at least one forecast each."""
-MOST_ORIGINS, MOST_IN_ALL = 60, 10_000
+MOST_ORIGINS, MOST_IN_ALL = 60, 2_500
 """Test origins per series and of all series if the stride is unset. With many series origins are up
 to a horizon apart: 2,000 series at every step had 38,000, which took longer than the training."""
 
@@ -50,7 +50,7 @@ class BacktestSettings(Settings):
     """Validation and calibration steps before the test; by default a fifth, in whole horizons."""
     stride: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps between two held-out origins; by default such that each series has at most 60, and many
-    series have about 10,000 together."""
+    series have about 2,500 together."""
     refit: int | None = Field(None, ge=0)
     """Refit every N test origins and at the end; 0 never; by default 1 for cheap models."""
 
