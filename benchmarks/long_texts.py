@@ -58,8 +58,8 @@ def main() -> None:
     ]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"n-grams of up to {len(model.grams['word'].keys)} words, {model.parameter_count:,} weights, {seconds:.0f} s "
-        f"of CPU, {peak:.1f} GB, accuracy {np.mean(right):.3f}"
+        f"n-grams of up to {len(model.grams['word'].keys)} words, {model.parameter_count:,} "
+        f"weights, {seconds:.0f} s of CPU, {peak:.1f} GB, accuracy {np.mean(right):.3f}"
     )
 
 
