@@ -22,7 +22,7 @@ from ensue.cli.main import main
 from ensue.cli.progress import BufferedProgress, Heartbeat, Live, Plain
 from ensue.data.codecs import Characters
 from ensue.data.dataset_writer import encode_corpus
-from ensue.data.prepare import _Progress
+from ensue.data.prepare import ReadingProgress
 from ensue.errors import RunError
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.text_scoring import ScoreSettings, score
@@ -671,11 +671,11 @@ def test_what_is_told_again_keeps_how_far_it_is(monkeypatch: pytest.MonkeyPatch)
 
 def test_how_long_reading_takes_goes_by_what_each_pass_takes() -> None:
     told: list[float | None] = []
-    progress = _Progress(300, (1.0, 1.0, 8.0), lambda done, total, left: told.append(left))
+    progress = ReadingProgress(300, (1.0, 1.0, 8.0), lambda done, total, left: told.append(left))
     progress.began -= 2  # the first two passes took a second each
     progress.advance(200)
     assert told[-1] == pytest.approx(8, rel=0.01)
-    _Progress(300, None, lambda done, total, left: told.append(left)).advance(100)
+    ReadingProgress(300, None, lambda done, total, left: told.append(left)).advance(100)
     assert told[-1] is None
 
 

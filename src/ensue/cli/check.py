@@ -36,14 +36,19 @@ def check(
     from ensue.cli.progress import Heartbeat, follow_answer
     from ensue.data.check import check as examine
     from ensue.errors import DataError
-    from ensue.training.contract import Working
+    from ensue.training.contract import Reading, Working
     from ensue.training.settings import TextBatchingSettings
 
     if not data:
         raise DataError("no data given", where="check", hint="give files or folders")
+    checking = Working("checking the data")
     with Heartbeat(follow_answer()) as progress:
-        progress(Working("checking the data"))
-        report = examine(data, task, own, set_, TextBatchingSettings().sequence_length)
+        progress(checking)
+
+        def on_read(done: int, total: int, left: float | None) -> None:
+            progress(Reading(done, total, left) if done < total else checking)
+
+        report = examine(data, task, own, set_, TextBatchingSettings().sequence_length, on_read)
     print_json_report(report) if json else show(report)
     return 2 if report.problems else 0
 

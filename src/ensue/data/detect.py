@@ -18,7 +18,8 @@ from ensue.data.readers.trees import are_trees
 from ensue.data.tables.labelled import USUAL, could_be_label
 from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, could_be_text
 from ensue.data.tables.series_rows import M3_ENDING, find_row_layout
-from ensue.data.tables.times import find_time_column, read_time
+from ensue.data.tables.time_columns import find_time_column
+from ensue.data.tables.times import read_time
 from ensue.errors import DataError
 
 T = TypeVar("T")
@@ -170,7 +171,8 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
             f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
         )
         return "classify", f"{place} could be a label"
-    if (time := find_time_column(columns, rows)) is not None:
+    cells = {name: [row.get(name) for row in rows] for name in columns}
+    if (time := find_time_column(cells)) is not None:
         return (
             "forecast",
             f"{repr(time) if time else 'a column'} holds times, and no other column holds texts",

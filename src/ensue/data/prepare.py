@@ -87,7 +87,9 @@ def prepare(
     findings: list[Finding] = []
     sources = _open_sources(paths, data, Listener(findings.append))
     total = PASSES * sum(path.stat().st_size for path in sources.files)
-    progress = _Progress(total, _time(sources.main, codec) if total >= LONG else None, on_read)
+    progress = ReadingProgress(
+        total, _time(sources.main, codec) if total >= LONG else None, on_read
+    )
     reporting, silent = (
         Listener(findings.append, progress.advance),
         Listener(on_progress=progress.advance),
@@ -236,7 +238,7 @@ def _time(reader: Reader, codec: Settings) -> tuple[float, ...]:
     return reading, reading + fitting, reading + encoding
 
 
-class _Progress:
+class ReadingProgress:
     """Count the bytes read, and estimate the time left from the durations of the passes."""
 
     def __init__(self, total: int, passes: Sequence[float] | None, on_read: OnRead) -> None:
@@ -244,6 +246,7 @@ class _Progress:
         self.began = perf_counter()
 
     def advance(self, read: int) -> None:
+        """Count some more bytes, and report them."""
         self.done += read
         done = min(self.done, self.total)
         self.on_read(done, self.total, self._seconds_left(done / max(self.total, 1)))
@@ -256,6 +259,7 @@ class _Progress:
         return float((ends[-1] - over) / over * (perf_counter() - self.began))
 
     def finish(self) -> None:
+        """Report that everything is read."""
         self.on_read(self.total, self.total, None)
 
 

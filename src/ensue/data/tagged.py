@@ -125,11 +125,16 @@ def prepare_tagged(
 
 
 def read_tagged(
-    paths: Sequence[Path], settings: TaggedSettings, seed: int, listener: Listener
+    paths: Sequence[Path],
+    settings: TaggedSettings,
+    seed: int,
+    listener: Listener,
+    read_before: Sequence[Example] | None = None,
 ) -> tuple[dict[str, list[Path]], dict[str, list[Example]]]:
     """Return the files and the sentences of each part.
 
-    Files that are split count as "train". Raises DataError if nothing can be learned from them.
+    Files that are split count as "train". `read_before` are the sentences of all files, if known.
+    Raises DataError if nothing can be learned from them.
     """
     groups = get_part_files("train", paths, settings, listener)
     first = TaggedReader(groups["train"], settings, True)
@@ -137,8 +142,9 @@ def read_tagged(
     readers = {
         part: make_companion_reader(before, files, settings, True) for part, files in groups.items()
     }
+    ready = read_before if groups == {"train": [*paths]} else None
     read = {
-        part: [_check_length(one, settings.max_length) for one in own.examples(listener)]
+        part: [_check_length(one, settings.max_length) for one in ready or own.examples(listener)]
         for part, own in readers.items()
     }
     parts = _split(read, settings, seed, str(paths[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.backtest import describe
 from ensue.data.series.panel import Panel, SeriesSettings
+from ensue.data.tables.places import Places
 from ensue.data.tables.series import build_panel
 from ensue.data.tables.sources import Source, read_frame
 from ensue.evaluation.forecasting.conformal import LEVELS
@@ -186,7 +188,8 @@ def _make_sources(X: Any, y: Any, listener: Listener) -> tuple[list[Source], lis
 
 def _make_rows(series: Iterable[Any], known: Any) -> tuple[list[Source], list[str]]:
     """Make the rows of series, and the assignments (as after `--set`) that name their columns."""
-    rows: list[tuple[str, dict[str, Any]]] = []
+    cells: defaultdict[str, list[Any]] = defaultdict(list)
+    places: list[str] = []
     targets: list[str] = []
     covariates = np.zeros((0, 0)) if known is None else known
     names = [f"x{place}" for place in range(covariates.shape[1])]
@@ -206,12 +209,14 @@ def _make_rows(series: Iterable[Any], known: Any) -> tuple[list[Source], list[st
                 f"as the others"
             )
         targets = [f"y{place}" for place in range(values.shape[1])]
-        for step, value in enumerate(values.tolist()):
-            row = {"unique_id": str(number), "ds": step, **dict(zip(targets, value, strict=True))}
-            row |= dict(zip(names, covariates[step].tolist(), strict=True)) if names else {}
-            rows.append((f"series {number}, step {step}", row))
+        cells["unique_id"] += len(values) * [str(number)]
+        cells["ds"] += range(len(values))
+        measured = np.hstack([values, covariates[: len(values)]]) if names else values
+        for name, column in zip([*targets, *names], measured.T.tolist(), strict=True):
+            cells[name] += column
+        places += [f"series {number}, step {step}" for step in range(len(values))]
     columns = {"target": targets, "known_covariates": names, "id": "unique_id", "time": "ds"}
-    return [Source("series", rows)], [
+    return [Source("series", cells, Places("", np.array(places)))], [
         f"data.{name}={json.dumps(value)}" for name, value in columns.items()
     ]
 

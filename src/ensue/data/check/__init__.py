@@ -18,6 +18,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.detect import get_encoding, guess_labelled_format, guess_task
 from ensue.data.files import find_files
 from ensue.data.labelled_examples import LabelledSettings
+from ensue.data.prepare import PASSES, OnRead, ReadingProgress
 from ensue.data.readers.tagged import TaggedSettings
 from ensue.data.series.backtest import BacktestSettings
 from ensue.data.series.panel import SeriesSettings
@@ -42,11 +43,13 @@ def check(
     own: Mapping[str, str],
     assignments: Sequence[str],
     context: int,
+    on_read: OnRead = lambda *_: None,
 ) -> Report:
     """Read all files as the training of a verb would; without a `task`, for the most likely verb.
 
     `own` are flags of `ensue train VERB` about reading; `assignments` are `key=value`, as after
-    `--set`; `context` is the context length of one long text. Raises DataError if there is nothing
+    `--set`; `context` is the context length of one long text. `on_read` gets the bytes read, those
+    of all files, and the seconds left. Raises DataError if there is nothing
     to read, and SettingError for an invalid setting.
     """
     findings: list[Finding] = []
@@ -57,7 +60,9 @@ def check(
     verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
     settings, verb = _find_settings(verbs, files, own, assignments)
     why = why if verb == guess else "it alone has the given settings"
-    report = Report(verb, context, why, findings=findings)
+    total = sum(path.stat().st_size for path in files)
+    progress = ReadingProgress(total, PASSES * (1.0,), on_read)
+    report = Report(verb, context, why, findings=findings, on_progress=progress.advance)
     CHECKS[verb][1](report, files, settings)
     return report
 

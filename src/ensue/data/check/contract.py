@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.labelled import Example
 from ensue.errors import DataError
 
 RARE = 10
@@ -36,12 +37,14 @@ class Report:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Statistics by topic, such as "files" and "labels": plain JSON values by column."""
     findings: list[Finding] = field(default_factory=list)
+    on_progress: Callable[[int], None] = SILENT.on_progress
+    """What counts the bytes that are read."""
     problems: list[Finding] = field(default_factory=list)
 
     @property
     def listener(self) -> Listener:
-        """The listener that collects the findings of readers."""
-        return Listener(self.findings.append)
+        """The listener that collects the findings of readers, and counts what they read."""
+        return Listener(self.findings.append, self.on_progress)
 
     def report(self, where: object, what: str, hint: str | None = None) -> None:
         """Add a finding."""
@@ -99,19 +102,22 @@ def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, 
 
 
 def report_duplicates(
-    report: Report, where: Path, found: Iterable[tuple[str, Hashable, Hashable]]
+    report: Report,
+    where: Path,
+    examples: Sequence[Example],
+    get_content: Callable[[Example], Hashable],
+    get_label: Callable[[Example], Hashable],
 ) -> None:
-    """Report repeated examples, and those with conflicting labels.
-
-    `found` are place, content and label.
-    """
-    first: dict[int, tuple[str, Hashable]] = {}
+    """Report repeated examples, and those with conflicting labels."""
+    hashes = np.fromiter((hash(get_content(one)) for one in examples), np.int64, len(examples))
+    _, first, same = np.unique(hashes, return_index=True, return_inverse=True)
     again, other = 0, []
-    for place, content, label in found:
-        before = first.setdefault(hash(content), (place, label))
-        if before[0] != place:
+    for number in np.flatnonzero(first[same] != np.arange(len(hashes))).tolist():
+        one, before = examples[number], examples[int(first[same[number]])]
+        if (one.file, one.line) != (before.file, before.line):
             again += 1
-            other += [f"{place} and {before[0]}"] if before[1] != label else []
+            if get_label(one) != get_label(before):
+                other.append(f"{one.file}:{one.line} and {before.file}:{before.line}")
     if other:
         named = "; ".join(other[:NAMED]) + "; ..." * (len(other) > NAMED)
         what = (

@@ -64,7 +64,9 @@ def check_labels(report: Report, files: Sequence[Path], settings: Any) -> None:
     report_duplicates(
         report,
         first,
-        ((f"{one.file}:{one.line}", _make_key(one.content), str(one.label)) for one in found[0]),
+        found[0],
+        lambda one: _make_key(one.content),
+        lambda one: str(one.label),
     )
 
     def parts() -> Any:

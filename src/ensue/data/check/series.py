@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from ensue.data.check.contract import Report, compute_quantiles
-from ensue.data.contract import SILENT
+from ensue.data.contract import SILENT, Listener
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.series.backtest import describe, lay_out
 from ensue.data.series.frequency import count_steps, infer_frequency
+from ensue.data.series.panel import SeriesSettings
 from ensue.data.series.parts import read_series_of_parts
-from ensue.data.tables.series import read_series
+from ensue.data.tables.roles import Roles
+from ensue.data.tables.series import check_panel, read_series
 from ensue.data.tables.series_checks import Read, cut_to_values
 from ensue.data.tables.sources import read_sources
 
@@ -26,14 +28,10 @@ def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
     by_part = report.attempt(lambda: get_part_files("train", files, data, listener), files[0])
     if by_part is None:
         return
-    read = report.attempt(lambda: read_sources(by_part["train"], data, listener), files[0])
-    if read is None:
-        return
-    report.tables["files"] = [{"file": one.name, "rows": one.steps} for one in read]
-    found = report.attempt(lambda: read_series(read, data, listener, {}), files[0])
+    found = report.attempt(lambda: _read(report, by_part["train"], data, listener), files[0])
     if found is None:
         return
-    series, roles = found
+    series, roles, name = found
     cut = report.attempt(
         lambda: cut_to_values(series, roles.channels, str(files[0]), listener, data.fill), files[0]
     )
@@ -47,7 +45,14 @@ def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
             files[0], f"{len(still)} series are constant: {', '.join(still[:5])}", "remove them"
         )
     whole = report.attempt(
-        lambda: read_series_of_parts(files, data, settings.backtest, SILENT), files[0]
+        lambda: read_series_of_parts(
+            files,
+            data,
+            settings.backtest,
+            SILENT,
+            lambda *_: check_panel(series, roles, name, data),
+        ),
+        files[0],
     )
     if whole is None:
         return
@@ -57,6 +62,15 @@ def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
         layout, numbers = laid_out
         long, short = panel.parted(numbers)
         report.described = describe(long, layout, short)
+
+
+def _read(
+    report: Report, files: Sequence[Path], data: SeriesSettings, listener: Listener
+) -> tuple[list[Read], Roles, str]:
+    """Read the series; their rows, which take most of the memory, do not outlive this."""
+    sources = read_sources(files, data, listener)
+    report.tables["files"] = [{"file": one.name, "rows": one.steps} for one in sources]
+    return *read_series(sources, data, listener, {}), sources[0].name
 
 
 def _make_row(one: Read) -> dict[str, Any]:

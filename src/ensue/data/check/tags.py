@@ -39,9 +39,10 @@ def check_tags(report: Report, files: Sequence[Path], settings: Any) -> None:
     if sentences is None:
         return
     report.tables["files"] = [
-        {"file": name, "sentences": len(own), "words": sum(len(one.label) for one in own)}
-        for name, own in (
-            (name, list(group)) for name, group in groupby(sentences, key=lambda one: one.file)
+        {"file": name, "sentences": len(words), "words": sum(words)}
+        for name, words in (
+            (name, [len(one.label) for one in group])
+            for name, group in groupby(sentences, key=lambda one: one.file)
         )
     ]
     report.tables["lengths"] = [compute_quantiles("words", [len(one.label) for one in sentences])]
@@ -51,13 +52,15 @@ def check_tags(report: Report, files: Sequence[Path], settings: Any) -> None:
     for finding in find_suspicious_tags(str(files[0]), counts):
         report.report(finding.where, finding.what, finding.hint)
     _report_spans(report, sentences)
-    found = (
-        (f"{one.file}:{one.line}", tuple(cast("dict", one.content)["words"]), tuple(one.label))
-        for one in sentences
+    report_duplicates(
+        report,
+        files[0],
+        sentences,
+        lambda one: tuple(cast("dict", one.content)["words"]),
+        lambda one: tuple(one.label),
     )
-    report_duplicates(report, files[0], found)
     report.attempt(lambda: get_part_files("train", files, settings.data, report.listener), files[0])
-    report.attempt(lambda: read_tagged(files, settings.data, 0, SILENT), files[0])
+    report.attempt(lambda: read_tagged(files, settings.data, 0, SILENT, sentences), files[0])
 
 
 def _report_spans(report: Report, sentences: Sequence[Example]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
@@ -15,6 +15,7 @@ ALIKE = {"L": "E", "U": "S"}
 """Letters of BILOU, as those of BIOES."""
 
 
+@lru_cache(1 << 12)
 def split_tag(tag: str) -> tuple[str, str]:
     """Split a tag into its prefix and its type; a tag without a known prefix counts as outside.
 
@@ -72,16 +73,18 @@ def find_violations(tags: Sequence[str], scheme: Scheme) -> list[int]:
     ([1], [0])
     """
     cut = [(OUTSIDE, ""), *map(split_tag, tags), (OUTSIDE, "")]
+    inside = {"IOB1": "B", "IOB2": "I", "BIOES": "IE", "BILOU": "IE"}[scheme]
     wrong = []
-    for place, ((before, kind_before), (this, kind)) in enumerate(pairwise(cut[:-1])):
-        after, kind_after = cut[place + 2]
+    for place, (this, kind) in enumerate(cut):
+        if this == OUTSIDE:  # most words are
+            continue
+        (before, kind_before), (after, kind_after) = cut[place - 1], cut[place + 1]
         goes_on = kind_before == kind and before in "BI"
         unclosed = (
             scheme in ("BIOES", "BILOU")
             and this in "BI"
             and (kind_after != kind or after not in "IE")
         )
-        inside = {"IOB1": "B", "IOB2": "I", "BIOES": "IE", "BILOU": "IE"}[scheme]
         if (this in inside and not goes_on) or unclosed:
-            wrong.append(place)
+            wrong.append(place - 1)
     return wrong

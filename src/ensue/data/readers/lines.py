@@ -51,24 +51,23 @@ def read_lines(
     Raises DataError if a line has more than `limit` characters; by default
     MAX_LINE_LENGTH.
     """
-    rest, number = "", 1
+    rest, number, longest = "", 1, limit or MAX_LINE_LENGTH
     for text in read_text(path, encoding, listener):
         *lines, rest = (rest + text).split("\n")
-        for line in lines:
-            _check_length(line, limit, f"{path}:{number}")
-            yield line
-            number += 1
-        _check_length(rest, limit, f"{path}:{number}")
+        if max(map(len, lines), default=0) > longest:
+            for place, line in enumerate(lines, number):
+                _check_length(line, longest, path, place, limit)
+                yield line
+        else:
+            yield from lines
+        number += len(lines)
+        _check_length(rest, longest, path, number, limit)
     if rest:
         yield rest
 
 
-def _check_length(line: str, limit: int | None, where: str) -> None:
-    if len(line) > (limit or MAX_LINE_LENGTH):
-        what, flag_hint = (
-            f"the line is longer than {limit or MAX_LINE_LENGTH:,} characters",
-            "give --set max_line_length=N",
-        )
-        raise DataError(
-            what, where=where, hint="break it up", flag_hint=flag_hint if limit else None
-        )
+def _check_length(line: str, longest: int, path: Path, number: int, limit: int | None) -> None:
+    if len(line) > longest:
+        what = f"the line is longer than {longest:,} characters"
+        flag_hint = "give --set max_line_length=N" if limit else None
+        raise DataError(what, where=f"{path}:{number}", hint="break it up", flag_hint=flag_hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ensue.data.contract import Listener
@@ -15,9 +15,13 @@ from ensue.errors import DataError, SettingError
 
 
 def read_series_of_parts(
-    paths: Sequence[Path], data: SeriesSettings, backtest: BacktestSettings, listener: Listener
+    paths: Sequence[Path],
+    data: SeriesSettings,
+    backtest: BacktestSettings,
+    listener: Listener,
+    read: Callable[[Sequence[Path], SeriesSettings, Listener], Panel] = read_panel,
 ) -> tuple[Panel, BacktestSettings, Mapping[Path, str]]:
-    """Read all series with the files that continue them.
+    """Read all series with the files that continue them; `read` reads those of training.
 
     Returns the panel, the settings with the lengths of the parts, and the part of each file. Raises
     DataError, SettingError.
@@ -27,7 +31,7 @@ def read_series_of_parts(
     files = get_part_files("train", paths, data, listener)
     if "validation" in files and "test" not in files:
         raise _missing_test(str(files["validation"][0]))
-    panel = read_panel(files["train"], data, listener)
+    panel = read(files["train"], data, listener)
     for part, length in (("validation", "validation_steps"), ("test", "test")):
         if part in files:
             panel, count = _append_files(files[part], panel, data, listener)

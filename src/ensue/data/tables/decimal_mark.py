@@ -8,7 +8,7 @@ from typing import Any
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.tables.number_format import NumberFormat, find_number_formats, holds_numbers
-from ensue.data.tables.numbers import as_float, read_number
+from ensue.data.tables.numbers import LARGEST, as_float, read_number
 from ensue.errors import DataError
 
 
@@ -43,6 +43,10 @@ def read_decimal(cell: Any, decimal: str, place: str, where: str) -> float:
     """Parse a number with its decimal mark. Raises DataError for text and ambiguous numbers."""
     if not isinstance(cell, str):
         return read_number(cell, place, where)
+    if decimal == "." or cell.isdecimal():  # most cells leave nothing to decide
+        plain = as_float(cell)
+        if plain is not None and abs(plain) <= LARGEST:
+            return plain
     found = NumberFormat(decimal).read(cell)
     if found is None and as_float(cell) is not None:
         hint = "write it with a decimal comma, like the others"

@@ -200,7 +200,7 @@ def _choose_columns(
         value = tuple(name for name in SNANA_VALUE if name in there)
     elif not value and not symbol:
         free = [name for name in there if name not in {*single.values(), *settings.static}]
-        index = find_saved_index(free, sample)
+        index = find_saved_index({name: [row.get(name) for row in sample] for name in free})
         free = [
             name for name in free if not name.lower().startswith(SIMULATED) and name not in index
         ]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ensue.data.tables.numbers import as_float
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.tables.numbers import LARGEST, as_float
 from ensue.data.tables.times import is_filled
 
 WRITTEN = re.compile(
@@ -17,6 +21,8 @@ WRITTEN = re.compile(
     r"\s*(?P<after>[$€£¥₹%]?)\s*(?P<close>\))?"
 )
 """(1,234.50), -3 %, 12 €, 1 234,5: brackets mean negative, as in bookkeeping."""
+PLAIN = re.compile(r"[0-9]+(\.([0-9]{1,2}|[0-9]{4,}))?")
+"""Numbers whose marks leave nothing to decide; most numbers are written so."""
 SPACES = "'\u2019 \u00a0\u2009\u202f"
 """Signs that divide thousands, and are a decimal mark nowhere."""
 TRUTHS = {"true": 1.0, "false": 0.0}
@@ -69,6 +75,18 @@ class NumberFormat:
         value = as_float(f"{whole or 0}.{part or 0}{form['power'] or ''}")
         return None if value is None or below > 1 else -value if below else value
 
+    def read_plain(self, cells: Sequence[Any]) -> NDArray[np.float64] | None:
+        """Parse cells of plain numbers, NaN where none is; None if `read` must decide.
+
+        NumPy is ten times as fast as cell by cell: M5 has 59 million.
+        """
+        if self.decimal != "," and not self.sign:
+            with suppress(ValueError, TypeError, OverflowError):
+                values = np.array([None if cell == "" else cell for cell in cells], np.float64)
+                if values.ndim == 1 and not (np.abs(values) > LARGEST).any():
+                    return values
+        return None
+
 
 def _remove_separators(whole: str, mark: str) -> str | None:
     """Remove thousands separators; None if they do not divide by threes, or by twos as in India."""
@@ -117,6 +135,13 @@ def _is_sure(form: NumberFormat) -> bool:
 def _find_number_format(cells: Iterable[Any], decimal: str) -> NumberFormat:
     marks, signs, doubtful, whole = Counter[str](), Counter[str](), dict[str, str](), [0, 0]
     for cell in cells:
+        if isinstance(cell, str) and PLAIN.fullmatch(cell):
+            signs[""] += 1
+            if cell.isdecimal():
+                whole = [max(whole[0], len(cell)), whole[1] + 1]
+            else:
+                marks["."] += 1
+            continue
         form = WRITTEN.fullmatch(cell.strip()) if isinstance(cell, str) else None
         if form is None:
             continue
@@ -173,5 +198,7 @@ def _decide_doubtful(
 
 def holds_numbers(cells: Sequence[Any], form: NumberFormat) -> bool:
     """Whether most filled cells of a column are numbers; an empty column counts as numbers."""
+    if form.read_plain(cells) is not None:
+        return True
     filled = [cell for cell in cells if is_filled(cell)]
     return sum(form.read(cell) is not None for cell in filled) * 2 > len(filled) or not filled

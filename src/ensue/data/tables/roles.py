@@ -20,13 +20,12 @@ from ensue.data.tables.rows import SAMPLED_ROWS, WITHOUT_HEADER, check_columns
 from ensue.data.tables.saved_index import find_saved_index
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import Source
+from ensue.data.tables.time_columns import find_time_column, may_be_ids
 from ensue.data.tables.times import (
     TimeFormat,
-    find_time_column,
     find_time_format,
     format_time,
     is_filled,
-    may_be_ids,
     read_time,
 )
 from ensue.errors import DataError
@@ -86,7 +85,7 @@ def find_roles(
     _check_names(source, settings, given)
     fitted = {role: like[role] for role in ("id", "time") if like.get(role) in columns}
     free = [column for column in columns if not column or column not in given]
-    index = find_saved_index(free, [row for _, row in source.rows])
+    index = find_saved_index({name: source.cells[name] for name in free})
     others = [column for column in free if column not in index]
     time = settings.time or fitted.get("time") or _find_time(source, free, others, index)
     times = _find_time_format(source, time, settings, listener, like)
@@ -94,10 +93,7 @@ def find_roles(
     if saved := [repr(name) if name else "without a name" for name in index if name != time]:
         what = f"the column {saved[0]} numbers the rows like a saved index, and is left out"
         _report(listener, source, what, "choose columns with --target")
-    cells = {
-        name: [row.get(name) for _, row in source.rows]
-        for name in (*free, *settings.target, *covariates)
-    }
+    cells = {name: source.cells[name] for name in (*free, *settings.target, *covariates)}
     before = {name: NumberFormat(**form) for name, form in like.get("numbers", {}).items()}
     numbers = find_number_formats(cells, settings.decimal, before)
     words = [one for one in free if not holds_numbers(cells[one][:SAMPLED_ROWS], numbers[one])]
@@ -120,12 +116,12 @@ def _find_time(
     if named := next((name for name in free if name.lower() == "ds"), ""):
         return named
     # Without any other column of times, the numbers of the rows are the steps.
-    sample = [row for _, row in source.rows[:SAMPLED_ROWS]]
-    time = find_time_column(others, sample) or next(iter(index), None)
+    sample = {name: source.cells[name][:SAMPLED_ROWS] for name in others}
+    time = find_time_column(sample) or next(iter(index), None)
     if time is None:
         what = f"none of the columns {list_names(source.columns)} holds times"
         hint = "add one: dates as 2026-11-21, or 1, 2, 3"
-        raise DataError(what, where=source.rows[0][0], hint=hint, flag_hint="name it with --time")
+        raise DataError(what, where=source.places[0], hint=hint, flag_hint="name it with --time")
     return time
 
 
@@ -135,8 +131,7 @@ def _find_id(
     """Find the column of ids by its name or its values; "" if there is none."""
     if named := next((name for name in free if name.lower() == "unique_id"), ""):
         return named
-    times = [row.get(time) for _, row in source.rows]
-    ids = [one for one in words if may_be_ids([row.get(one) for _, row in source.rows], times)]
+    ids = [one for one in words if may_be_ids(source.cells[one], source.cells[time])]
     if len(ids) != 1 or len(free) == 1:
         return ""
     what = f"the column {ids[0]!r} is used as the id of the series"
@@ -162,7 +157,7 @@ def _find_target(
         ]
         what = ": ".join(["there is no column of numbers", *examples[:1]])
         raise DataError(
-            what, where=source.rows[0][0], hint="add one", flag_hint="name it with --target"
+            what, where=source.places[0], hint="add one", flag_hint="name it with --target"
         )
     return tuple(candidates)
 
@@ -198,7 +193,7 @@ def _check_numbers(
         if not holds_numbers(cells[name][:SAMPLED_ROWS], used[name]):
             what = f"the column {name!r} holds no numbers, but {format_cell(_first(cells[name]))}"
             raise DataError(
-                what, where=source.rows[0][0], hint="write numbers, such as 1 and 0 for yes and no"
+                what, where=source.places[0], hint="write numbers, such as 1 and 0 for yes and no"
             )
     for name, form in used.items():
         if form.doubt:
@@ -229,8 +224,8 @@ def _find_time_format(
     """Find how the times are written, and report what was assumed about them."""
     freq = read_frequency(settings.freq) if settings.freq else None
     before = TimeFormat(**like["times"]) if like.get("time") else None
-    cells, where = [row.get(time) for _, row in source.rows], [line for line, _ in source.rows]
-    times = find_time_format(cells, settings.day_first, where, before, freq, time)
+    cells = source.cells[time]
+    times = find_time_format(cells, settings.day_first, source.places, before, freq, time)
     if times.unix:
         what = f"the integers in {time!r} are read as {times.unit} since 1970, in UTC"
         listener.on_finding(Finding(source.name, what))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
 from ensue.data.tables.rows import SAMPLED_ROWS
-from ensue.data.tables.times import find_time_kind
+from ensue.data.tables.time_columns import find_time_kind
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|__index_level_\d+__)?")
 """Names of an unnamed column in pandas, in its Parquet files, and in CSV files."""
@@ -30,30 +30,28 @@ NAMED = (
 """Names of an index in `reset_index`, R and databases; such a column must number the rows."""
 
 
-def find_saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def find_saved_index(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     """Return the index columns: unnamed whole numbers, or row numbers with a usual name.
 
-    >>> rows = [{"": str(place), "index": 7 * place, "sales": place} for place in range(3)]
-    >>> find_saved_index(rows[0], rows)
+    >>> find_saved_index({"": ["0", "1"], "index": [0, 7], "sales": [0, 1]})
     ['']
     """
     found = []
-    for name in columns:
+    for name, cells in columns.items():
         if UNNAMED.fullmatch(name):
-            numbers = [_read_whole(row.get(name)) for row in rows]
-            found += [name] * (None not in numbers)
+            found += [name] * all(_read_whole(cell) is not None for cell in cells)
         elif name.lower() in NAMED:
-            numbers = [_read_whole(row.get(name)) for row in rows]
-            first = numbers[0] if numbers else None
+            first = _read_whole(cells[0]) if len(cells) else None
+            numbers = enumerate(cells, first or 0)
             found += [name] * (
-                first in (0, 1) and numbers == list(range(first, first + len(numbers)))
+                first in (0, 1) and all(_read_whole(cell) == number for number, cell in numbers)
             )
     return found
 
 
 def name_times(
-    rows: Iterator[tuple[str, Mapping[str, Any]]],
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    rows: Iterator[tuple[int, Mapping[str, Any]]],
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Rename an unnamed column of times to ds, as pandas writes an index of times."""
     sample = list(islice(rows, SAMPLED_ROWS))
     rows = chain(sample, rows)

@@ -49,12 +49,24 @@ def build_panel(
 ) -> Panel:
     """Build a panel from rows: read, checked, and filled if requested. Raises DataError."""
     found, roles = read_series(sources, settings, listener, like.roles if like else {})
+    return check_panel(found, roles, sources[0].name, settings, listener, like)
+
+
+def check_panel(
+    found: Sequence[Read],
+    roles: Roles,
+    where: str,
+    settings: SeriesSettings,
+    listener: Listener = SILENT,
+    like: Panel | None = None,
+) -> Panel:
+    """Build a panel from series with unchecked times. Raises DataError."""
     found = prepend_last_step(found, like) if like is not None else found
     for place, name in enumerate(settings.past_covariates if like is None else ()):
         if all(np.isnan(one.series.past[:, place]).all() for one in found):
             hint = "do not name it, or give its numbers"
-            raise DataError(f"the column {name!r} has no value", where=sources[0].name, hint=hint)
-    found = cut_to_values(found, roles.channels, sources[0].name, listener, settings.fill)
+            raise DataError(f"the column {name!r} has no value", where=where, hint=hint)
+    found = cut_to_values(found, roles.channels, where, listener, settings.fill)
     frequency = find_frequency(found, settings)
     if like is not None and frequency == like.frequency:
         # Only the panel knows the day of the month of its steps; a few rows do not show it.
@@ -65,10 +77,10 @@ def build_panel(
             f"filled with {'the previous value' if settings.fill == 'previous' else 'zero'}: "
             f"{list_names(gaps)}; metrics exclude these steps"
         )
-        listener.on_finding(Finding(sources[0].name, what))
+        listener.on_finding(Finding(where, what))
     if beside := _count_filled_covariates(found, series, settings):
         listener.on_finding(
-            Finding(sources[0].name, f"filled in the same way, in covariates: {list_names(beside)}")
+            Finding(where, f"filled in the same way, in covariates: {list_names(beside)}")
         )
     columns = (
         roles.channels,
@@ -109,7 +121,7 @@ def read_series(
         if source.series:
             found += source.series
             continue
-        if not source.rows:
+        if not len(source.places):
             raise DataError("there are no rows", where=source.name, hint="give a row for each step")
         roles = find_roles(source, settings, listener, like)
         first = first or roles
@@ -138,24 +150,14 @@ def _split_series(
     source: Source, roles: Roles, settings: SeriesSettings, *, several: bool
 ) -> Iterator[Read]:
     """Yield each series of a source, with the place of each of its rows."""
-    groups: dict[str, list[int]] = {}
     stem = Path(source.name).name.split(".")[0]
-    for place, (line, row) in enumerate(source.rows):
-        if roles.id and not is_filled(row.get(roles.id)):
-            hint = "fill it in, or remove the row"
-            raise DataError(f"column {roles.id!r} is empty in this row", where=line, hint=hint)
-        groups.setdefault(str(row[roles.id]) if roles.id else stem, []).append(place)
-    for name, places in groups.items():
-        rows = [source.rows[place][1] for place in places]
-        where = [source.rows[place][0] for place in places]
-        times = read_times([row.get(roles.time) for row in rows], where, roles.time, roles.times)
+    for name, order in _group_rows(source, roles.id, stem):
+        where = source.places[order]
+        rows = _take(source.cells, order)
+        times = read_times(rows[roles.time], where, roles.time, roles.times)
         if unordered := int((np.diff(times).astype(np.int64) < 0).sum()):
             order = np.argsort(times, kind="stable")
-            times, rows, where = (
-                times[order],
-                [rows[row] for row in order],
-                [where[row] for row in order],
-            )
+            times, rows, where = times[order], _take(rows, order), where[order]
         known = _read_numbers(
             rows, where, settings.known_covariates, roles.numbers, whole=not settings.fill
         )
@@ -167,7 +169,7 @@ def _split_series(
         sets = [(column,) for column in roles.target] if roles.wide else [roles.target]
         for target in sets:
             values = _read_numbers(rows, where, target, roles.numbers)
-            end = len(rows)
+            end = len(times)
             # Rows with an empty target at the end hold the known covariates of the future.
             if settings.known_covariates:
                 there = np.flatnonzero(~np.isnan(values).all(1))
@@ -177,8 +179,27 @@ def _split_series(
             yield Read(series, where, unordered, times[end:])
 
 
+def _group_rows(source: Source, id: str, stem: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name of each series, and the rows that hold it."""
+    if not id:
+        yield stem, np.arange(len(source.places))
+        return
+    names: dict[str, int] = {}
+    numbers = [names.setdefault(str(cell), len(names)) for cell in source.cells[id]]
+    if (empty := next((name for name in names if not is_filled(name)), None)) is not None:
+        what, hint = f"column {id!r} is empty in this row", "fill it in, or remove the row"
+        raise DataError(what, where=source.places[numbers.index(names[empty])], hint=hint)
+    rows = np.argsort(numbers, kind="stable")
+    yield from zip(names, np.split(rows, np.cumsum(np.bincount(numbers))[:-1]), strict=True)
+
+
+def _take(cells: Mapping[str, Sequence[Any]], rows: np.ndarray) -> dict[str, Sequence[Any]]:
+    places = rows.tolist()
+    return {name: [own[place] for place in places] for name, own in cells.items()}
+
+
 def _read_numbers(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Mapping[str, Sequence[Any]],
     where: Sequence[str],
     columns: Sequence[str],
     forms: Mapping[str, NumberFormat],
@@ -189,11 +210,13 @@ def _read_numbers(
 
     Raises DataError for text, and with `required` for an empty cell.
     """
-    values = np.full((len(rows), len(columns)), np.nan)
+    values = np.full((len(where), len(columns)), np.nan)
     for channel, column in enumerate(columns):
-        form = forms[column]
-        for place, row in enumerate(rows):
-            cell = row.get(column)
+        form, plain = forms[column], forms[column].read_plain(rows[column])
+        if plain is not None and not (whole and np.isnan(plain).any()):
+            values[:, channel] = plain
+            continue
+        for place, cell in enumerate(rows[column]):
             empty = not is_filled(cell)
             number = np.nan if empty else form.read(cell)
             if number is None or abs(number) > LARGEST:
@@ -217,17 +240,17 @@ def _read_numbers(
 
 
 def _read_static(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Mapping[str, Sequence[Any]],
     where: Sequence[str],
     column: str,
     form: NumberFormat,
     name: str,
 ) -> Any:
-    first = rows[0].get(column)
-    for place, row in enumerate(rows):
-        if row.get(column) != first:
+    first = rows[column][0]
+    for place, cell in enumerate(rows[column]):
+        if cell != first:
             what = (
-                f"the static column {column!r} is {format_cell(row.get(column))} here, but "
+                f"the static column {column!r} is {format_cell(cell)} here, but "
                 f"{format_cell(first)} in the first row of {name!r}"
             )
             raise DataError(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ensue.data.series.frequency import Frequency
 from ensue.data.tables.numbers import format_cell
+from ensue.data.tables.plain_times import read_plain_times
 from ensue.errors import DataError
 
 WRITTEN = (
@@ -67,6 +66,8 @@ def is_filled(cell: Any) -> bool:
     """Whether a cell holds a value, other than what pandas and others write for a missing one."""
     if cell is None:
         return False
+    if isinstance(cell, str):
+        return cell.strip().lower() not in NOTHING
     with suppress(TypeError, ValueError):  # comparing pandas.NA with itself gives no truth value
         if cell != cell:
             return False
@@ -74,19 +75,6 @@ def is_filled(cell: Any) -> bool:
     return False
 
 
-NAMES_OF_TIMES = (
-    "ds",
-    "time",
-    "timestamp",
-    "step",
-    "t",
-    "date",
-    "datum",
-    "day",
-    "month",
-    "year",
-    "index",
-)
 NOTHING = {"", "nan", "na", "n/a", "#n/a", "#na", "<na>", "null", "none", "nat", "-nan"}
 
 
@@ -223,9 +211,18 @@ class TimeFormat:
             return _local_day(time)
         return time
 
+    def read_plain(self, cells: Sequence[Any]) -> np.ndarray | None:
+        """Parse cells of the usual forms; None if `read` must decide about each."""
+        plain = None if self.compact or self.midnight else read_plain_times(cells)
+        if plain is None or plain.dtype.kind == "M":
+            return _local_day(plain) if plain is not None and self.local else plain
+        if self.unix and all(map(is_unix, plain.tolist())):
+            return (plain // self.unix).astype("datetime64[s]")
+        return None if self.unix or self.excel else plain
+
 
 def find_time_format(
-    cells: Iterable[Any],
+    cells: Sequence[Any],
     day_first: bool | None,
     where: Sequence[str],
     like: TimeFormat | None = None,
@@ -237,16 +234,21 @@ def find_time_format(
     With a `freq` of plain steps, integers are counters; one within a day keeps times of day. Raises
     DataError that names an ambiguous cell.
     """
-    texts = [str(cell).strip() for cell in cells]
-    if texts and all(map(COMPACT.fullmatch, texts)):
+    if len(cells) and all(COMPACT.fullmatch(str(cell).strip()) for cell in cells):
         return TimeFormat(compact=True)
+    found = TimeFormat(day_first=day_first is not False, local=like is not None and like.local)
+    plain = read_plain_times(cells)
+    if plain is not None and plain.dtype.kind == "M":
+        return replace(found, local=found.local or _are_local_midnights(plain))
     within_day = freq is not None and freq.base == "second" and freq.every % DAY > 0
-    clocks = {found[2] if (found := CLOCKED.fullmatch(text)) else None for text in texts}
+    texts = [str(cell).strip() for cell in cells] if plain is None else ()
+    clocks = {match[2] if (match := CLOCKED.fullmatch(text)) else None for text in texts}
     if len(clocks) == 1 and None not in clocks and not within_day and not (like and like.local):
         return TimeFormat(midnight=True)
-    first = day_first if day_first is not None else _find_day_first(texts, where, like)
-    found = TimeFormat(day_first=first, local=like is not None and like.local)
+    if day_first is None:
+        found = replace(found, day_first=_find_day_first(texts, where, like))
     times = [time for text in texts if (time := read_time(text, found.day_first)) is not None]
+    times = times if plain is None else plain.tolist()
     if times and not (freq and freq.base == "step") and all(map(is_unix, times)):
         largest = max(times)
         unit = next(unit for unit, (_, most) in UNIX.items() if len(str(largest)) <= most)
@@ -299,57 +301,13 @@ def _are_local_midnights(times: np.ndarray) -> bool:
     hours = np.unique(of_day)
     if len(hours) != 2 or (hours[1] - hours[0]) not in (HOUR, DAY - HOUR) or hours[1] == EAST:
         return False
-    days = np.array([_local_day(time) for time in times])
-    return not set(days[of_day == hours[0]]) & set(days[of_day == hours[1]])
+    days = _local_day(times)
+    return not len(np.intersect1d(days[of_day == hours[0]], days[of_day == hours[1]]))
 
 
-def _local_day(time: np.datetime64) -> np.datetime64:
+def _local_day(time: Any) -> Any:
     # East of Greenwich a local day begins on the evening before in UTC, from 11 to 24 o'clock.
     return (time + np.timedelta64(DAY - EAST, "s")).astype("datetime64[D]").astype("datetime64[s]")
-
-
-def find_time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the first column of dates; else of integers with a name of times; else of Unix times.
-
-    None if there is none.
-    """
-    kinds = {name: find_time_kind([row.get(name) for row in rows]) for name in columns}
-    dates = [name for name in columns if kinds[name] == "date"]
-    named = [
-        name
-        for name in columns
-        if kinds[name] in ("integer", "unix") and name.lower() in NAMES_OF_TIMES
-    ]
-    unix = [name for name in columns if kinds[name] == "unix"]
-    return (dates or named or unix or [None])[0]
-
-
-def find_time_kind(cells: Sequence[Any]) -> str:
-    """Return what most cells of a column are: "date", "integer", "unix" or "" for no times."""
-    filled = [cell for cell in cells if is_filled(cell)]
-    times = [
-        read_time(cell) if (time := read_time(cell, day_first=False)) is None else time
-        for cell in filled
-    ]
-    kinds = Counter(
-        "date" if isinstance(one, np.datetime64) else type(one).__name__ for one in times
-    )
-    if kinds["date"] * 2 > len(filled):
-        return "date"
-    if kinds["int"] < len(filled) or not filled:
-        return ""
-    return "unix" if all(map(is_unix, times)) and len(set(times)) > len(times) / 2 else "integer"
-
-
-def may_be_ids(cells: Sequence[Any], times: Sequence[Any]) -> bool:
-    """Whether a column of words may hold ids.
-
-    Dates are not ids, nor words that alternate although no time occurs twice.
-    """
-    if find_time_kind(cells) == "date":
-        return False
-    moves = sum(one != other for one, other in pairwise(cells))
-    return moves < len(set(map(str, cells))) or len(set(map(str, times))) < len(times)
 
 
 def read_times(
@@ -359,7 +317,8 @@ def read_times(
 
     Raises DataError for a cell that is not a time, or another kind of time than those before.
     """
-    times = [read.read(cell) for cell in cells]
+    plain = read.read_plain(cells)
+    times = [read.read(cell) for cell in cells] if plain is None else []
     for place, time in enumerate(times):
         if time is None or type(time) is not type(times[0]):
             alike = "" if time is None else " like those before"
@@ -369,7 +328,8 @@ def read_times(
                 where=where[place],
                 hint="write times as 2026-11-21, 2026-11, 2026Q4 or integers",
             )
-    found = np.array(times, "datetime64[s]" if isinstance(times[0], np.datetime64) else np.int64)
+    dated = bool(times) and isinstance(times[0], np.datetime64)
+    found = np.array(times, "datetime64[s]" if dated else np.int64) if plain is None else plain
     for place in np.flatnonzero(found[1:] == found[:-1]).tolist():
         one, other = str(cells[place]), str(cells[place + 1])
         if one != other and (read.unix > 1 or FRACTION.search(one) or FRACTION.search(other)):

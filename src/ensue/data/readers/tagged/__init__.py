@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -90,9 +90,9 @@ class TaggedSettings(PartFiles):
 class TaggedReader(LabelledReader):
     """Read one example a sentence: the field "words" of `content`, and a list of tags as `label`.
 
-    For CoNLL-U and columns, `row["lines"]` holds the lines of the file, and `row["at"]` the indices
-    of those that are words. `before` is the layout of other files that these belong to. With
-    `remembered`, the column settings refer to those other files.
+    For CoNLL-U and columns, `row["at"]` holds the indices of the lines that are words, and
+    `row["lines"]` the lines; with tags, those of CoNLL-U alone. `before` is the layout of other
+    files that these belong to. With `remembered`, the column settings refer to those other files.
     """
 
     def __init__(
@@ -191,23 +191,34 @@ class TaggedReader(LabelledReader):
     def _read_lines(
         self, path: Path, parser: Conllu | Columns, listener: Listener
     ) -> Iterator[Example]:
-        lines = enumerate(read_lines(path, self.settings.encoding, None, listener), start=1)
-        for blank, block in groupby(lines, lambda line: not line[1].strip()):
-            if blank:
-                continue
-            read, words, tags, at = list(block), [], [], []
-            for place, (number, line) in enumerate(read):
-                if (found := parser(line, len(words), f"{path}:{number}")) is not None:
+        file, known = str(path), parser.known
+        # Training needs the lines of CoNLL-U alone, for its tokenizer; they may take gigabytes.
+        columns = parser.layout.count if isinstance(parser, Columns) else len(CONLLU)
+        keep = not self.tagged or columns in (0, len(CONLLU))
+        read = chain(read_lines(path, self.settings.encoding, None, listener), [""])
+        lines, words, tags, at = _start_sentence()
+        for number, line in enumerate(read, start=1):
+            if line and not line.isspace():
+                found = known.get(line) or parser(line, len(words), f"{file}:{number}")
+                if found is not None:
                     words.append(found[0])
                     tags.append(found[1])
-                    at.append(place)
-            if words:
-                row = {"lines": [line for _, line in read], "at": at}
-                yield Example(
-                    {"words": words}, tags if self.tagged else None, str(path), read[0][0], row=row
-                )
+                    at.append(len(lines))
+                lines.append(line)
+            elif lines:
+                if words:
+                    row = {"at": range(len(at)) if len(at) == len(lines) else at}
+                    row |= {"lines": lines} if keep else {}
+                    label = tags if self.tagged else None
+                    first = number - len(lines)
+                    yield Example({"words": words}, label, file, first, row=row)
+                lines, words, tags, at = _start_sentence()
         for finding in parser.findings(str(path)):
             listener.on_finding(finding)
+
+
+def _start_sentence() -> tuple[list[str], list[str], list[str], list[int]]:
+    return [], [], [], []
 
 
 def make_companion_reader(

@@ -59,6 +59,8 @@ GLOBAL = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 """Declaration of the column names in CoNLL-U Plus."""
 NOTHING = {"_", "-"}
 """Values of a column that was not filled in."""
+KNOWN = 1 << 18
+"""Lines that are remembered."""
 MIN_TAB_SHARE = 0.9
 """Share of lines with a tab from which on lines without one are errors."""
 
@@ -148,7 +150,10 @@ def cut(line: str, by: str) -> list[str]:
     >>> cut("New York\\tB-LOC", "\\t"), cut("New   York ", "blanks"), cut("New York", "\\n")
     (['New York', 'B-LOC'], ['New', 'York'], ['New York'])
     """
-    return BLANKS.split(line.strip(" \t")) if by == "blanks" else line.strip(" ").split(by)
+    if by != "blanks":
+        return line.strip(" ").split(by)
+    line = line.strip(" \t")
+    return BLANKS.split(line) if "\t" in line or "  " in line else line.split(" ")
 
 
 def find_layout(
@@ -326,6 +331,9 @@ class Columns:
     def __init__(self, layout: Layout, tagged: bool) -> None:
         self.layout, self.tagged = layout, tagged
         self.count, self.comments, self.header = layout.count, 0, layout.header
+        self.known: dict[str, tuple[str, str]] = {}
+        """Word and tag of lines that occurred; most lines of a large file occur often."""
+        self.tags: dict[str, str] = {}
         self.inside = ""
         """Type of the open span, if spans are written with brackets."""
 
@@ -336,7 +344,9 @@ class Columns:
         place.
         """
         layout = self.layout
-        if _is_document(line) or (line.startswith("#") and not self._is_word(line, words)):
+        if line[0] in "#-" and (
+            _is_document(line) or (line.startswith("#") and not self._is_word(line, words))
+        ):
             self.comments += line.startswith("#")
             return None
         if self.header:
@@ -365,9 +375,12 @@ class Columns:
                 where=where,
                 hint="write both" if self.tagged else "write it, or leave the line out",
             )
-        return word, self._as_iob(
-            tag.strip(), words
-        ) if layout.brackets and self.tagged else tag.strip()
+        if layout.brackets and self.tagged:
+            return word, self._as_iob(tag.strip(), words)
+        tag = self.tags.setdefault(tag.strip(), tag.strip())
+        if layout.count and not line.startswith("#") and len(self.known) < KNOWN:
+            self.known[line] = word, tag
+        return word, tag
 
     def _as_iob(self, tag: str, words: int) -> str:
         """Convert a tag with brackets to IOB2; other tags stay unchanged."""

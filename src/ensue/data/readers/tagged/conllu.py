@@ -45,6 +45,8 @@ class Conllu:
 
     def __init__(self, word: str, tag: str, tagged: bool) -> None:
         self.tagged = tagged
+        self.known: dict[str, tuple[str, str]] = {}
+        """No line is remembered: nearly all of them differ."""
         self.word = CONLLU.index(get_conllu_column(word, "form", CONLLU[1:3], "words"))
         self.tag = CONLLU.index(tag_column(tag if tagged else ""))
 
