@@ -95,8 +95,8 @@ def test_what_is_kept_comes_back(tmp_path):
     )
     found = load_examples(tmp_path / "cache")
     assert found is not None
-    parts, contents = found
-    assert contents == {"codec": {"a": 1}}
+    parts, _, values = found
+    assert values == {"codec": {"a": 1}}
     assert parts["train"].steps["symbol"].tolist() == [1, 2, 3, 4, 5]
     assert parts["test"].steps["symbol"].tolist() == [3, 4, 5]
     assert parts["test"].static["target"].tolist() == [2]

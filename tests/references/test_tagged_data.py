@@ -10,13 +10,26 @@ import numpy as np
 import pytest
 
 from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
-from ensue.data.contract import Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import Example
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.readers.word_vectors import read_vectors
 from ensue.data.sentence_splitting import split_sentences
-from ensue.data.tagged import MAX_PIECE, compute_sentence_offsets, encode_tagged, prepare_tagged
+from ensue.data.tagged import (
+    MAX_PIECE,
+    TaggedParts,
+    compute_sentence_offsets,
+    encode_parts,
+    encode_tagged,
+    read_tagged,
+)
 from ensue.errors import DataError
+
+
+def prepare(paths: list[Path], settings: TaggedSettings) -> TaggedParts:
+    parts = read_tagged(paths, settings, 1, SILENT).parts
+    return encode_parts(parts, TaggedWords(), None, SILENT)
+
 
 CONLLU = """\
 # newdoc id = a
@@ -142,18 +155,16 @@ def test_a_long_sentence_is_encoded_in_pieces():
 def test_parts_are_drawn_and_the_codec_sees_the_training_part_alone(tmp_path):
     text = "".join(f"w{number}\t{'XY'[number % 2]}\n\n" for number in range(50))
     (tmp_path / "a.tsv").write_text(text)
-    parts = prepare_tagged([tmp_path / "a.tsv"], TaggedSettings(), TaggedWords(), 1, None)
-    assert {name: len(one) for name, one in parts.parts.items()} == {
+    parts = prepare([tmp_path / "a.tsv"], TaggedSettings())
+    assert {name: len(one) for name, one in parts.examples.items()} == {
         "train": 40,
         "validation": 5,
         "test": 5,
     }
-    assert not parts.parts["test"].steps["surface"].any()
-    assert parts.parts["train"].steps["surface"].all()
-    again = prepare_tagged([tmp_path / "a.tsv"], TaggedSettings(), TaggedWords(), 1, None)
-    np.testing.assert_array_equal(
-        again.parts["test"].static["line"], parts.parts["test"].static["line"]
-    )
+    assert not parts["test"].steps["surface"].any()
+    assert parts["train"].steps["surface"].all()
+    again = prepare([tmp_path / "a.tsv"], TaggedSettings())
+    np.testing.assert_array_equal(again["test"].static["line"], parts["test"].static["line"])
 
 
 @pytest.mark.parametrize(
@@ -209,4 +220,4 @@ def test_a_test_part_with_other_tags_alone_is_refused(tmp_path):
     with pytest.raises(
         DataError, match=r"other.tsv: none of its tags is in the training part; give a file whose"
     ):
-        prepare_tagged([tmp_path / "train.tsv"], settings, TaggedWords(), 1, None)
+        prepare([tmp_path / "train.tsv"], settings)

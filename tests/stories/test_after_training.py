@@ -15,7 +15,7 @@ from ensue.atomic_io import disk_error
 from ensue.cli.main import main
 from ensue.errors import RunError
 from ensue.evaluation import sampling
-from ensue.tasks import fitting
+from ensue.tasks import fitting, pipeline
 from ensue.tasks.classify import training as classifying
 from ensue.tasks.forecast import training as forecasting
 from ensue.tasks.generate import training as text_training
@@ -77,15 +77,15 @@ FAULTS = [
     (GENERATE, NETWORK, text_training, "retrain_flags"),
     (GENERATE, FITTED, text_training, "Scoring"),
     (GENERATE, FITTED, text_training, "conclude"),
-    (CLASSIFY, NETWORK, classifying, "_fit_closed_form"),
+    (CLASSIFY, NETWORK, classifying.ClassifyTraining, "fit"),
     (CLASSIFY, NETWORK, classifying, "fit_temperature"),
     (CLASSIFY, NETWORK, classifying, "by_group"),
-    (CLASSIFY, NETWORK, classifying, "conclude"),
-    (CLASSIFY, FITTED, classifying, "conclude"),
-    (TAG, NETWORK, tagging, "_fit_closed_form"),
+    (CLASSIFY, NETWORK, pipeline, "conclude"),
+    (CLASSIFY, FITTED, pipeline, "conclude"),
+    (TAG, NETWORK, tagging.TagTraining, "fit"),
     (TAG, NETWORK, tagging, "make_truth"),
-    (TAG, NETWORK, tagging, "conclude"),
-    (TAG, FITTED, tagging, "conclude"),
+    (TAG, NETWORK, pipeline, "conclude"),
+    (TAG, FITTED, pipeline, "conclude"),
     (FORECAST, NETWORK, forecasting, "calibrate"),
     (FORECAST, NETWORK, forecasting, "walk_forward"),
     (FORECAST, NETWORK, forecasting, "fit_baselines"),
@@ -156,8 +156,8 @@ def test_a_fault_after_the_training_loses_nothing(
 @pytest.mark.parametrize(
     ("verb", "module", "extra", "share"),
     [
-        (CLASSIFY, classifying, (), 0.65),
-        (TAG, tagging, (), 0.65),
+        (CLASSIFY, pipeline, (), 0.65),
+        (TAG, pipeline, (), 0.65),
         (FORECAST, forecasting, (), 0.45),  # whose baselines come after the network
         (FORECAST, forecasting, ("backtest.test=36", "backtest.refit=13"), 0.45 / 4),
     ],

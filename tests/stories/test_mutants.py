@@ -35,7 +35,7 @@ from ensue.data.series.panel import SeriesSettings
 from ensue.data.settings import DataSettings
 from ensue.data.tables.long import LONG_ROWS
 from ensue.data.tables.series import read_panel
-from ensue.data.tagged import prepare_tagged
+from ensue.data.tagged import encode_parts, read_tagged
 from ensue.errors import DataError, UserError
 from ensue.models.ngram.arpa_reading import read_arpa
 from ensue.settings import assign
@@ -186,8 +186,9 @@ def as_labelled(name: str) -> Callable[[Path], Any]:
 
 
 def as_tagged(format: str) -> Callable[[Path], Any]:
-    return lambda path: prepare_tagged(
-        [path], TaggedSettings.model_validate({"format": format}), TaggedWords(), 0, None
+    settings = TaggedSettings.model_validate({"format": format})
+    return lambda path: encode_parts(
+        read_tagged([path], settings, 0, SILENT).parts, TaggedWords(), None, SILENT
     )
 
 

@@ -6,14 +6,17 @@ continued and inspected without its data files.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.atomic_io import format_errors
 from ensue.cache import Cache
 
 Array = NDArray[Any]
@@ -100,27 +103,101 @@ def concatenate(
     )
 
 
-def save_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], cache: Cache) -> None:
-    """Write the parts of the data and JSON values, such as codecs, into a new folder."""
+class Dataset(ABC):
+    """The encoded parts of the data, with the codecs that were fitted on its training part."""
+
+    @property
+    @abstractmethod
+    def examples(self) -> Mapping[str, Examples]:
+        """The examples of each part: "train", "validation", "test", for some verbs others."""
+
+    @property
+    @abstractmethod
+    def codecs(self) -> dict[str, Any]:
+        """The codecs as plain JSON values, which codec.json holds."""
+
+    @abstractmethod
+    def sample(self, every: int) -> Self:
+        """Return one in `every` examples of each part."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the arrays as plain JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(
+        cls,
+        examples: Mapping[str, Examples],
+        tables: Mapping[str, Array],
+        values: Mapping[str, Any],
+    ) -> Self:
+        """Build the dataset from its arrays and the result of `to_json`. Raises ValueError."""
+
+    @property
+    def tables(self) -> Mapping[str, Array]:
+        """Arrays that belong to no part, such as word vectors."""
+        return {}
+
+    def __getitem__(self, part: str) -> Examples:
+        return self.examples[part]
+
+    def save(self, cache: Cache, more: Mapping[str, Any]) -> None:
+        """Write the dataset, and JSON values beside it, into a new folder."""
+        save_examples(self.examples, {"dataset": self.to_json(), **more}, cache, self.tables)
+
+    @classmethod
+    def load(cls, folder: Path) -> tuple[Self, dict[str, Any]] | None:
+        """Open what `save` wrote, memory-mapped; None if it was not finished.
+
+        Raises RunError if it is damaged.
+        """
+        found = load_examples(folder)
+        if found is None:
+            return None
+        with format_errors(str(folder / CONTENTS)):
+            dataset = cls.from_json(found.examples, found.tables, found.values.pop("dataset"))
+        return dataset, found.values
+
+
+class Stored(NamedTuple):
+    """What a cache holds: examples, arrays that belong to no part, and JSON values."""
+
+    examples: dict[str, Examples]
+    tables: dict[str, Array]
+    values: dict[str, Any]
+
+
+def save_examples(
+    parts: Mapping[str, Examples],
+    values: Mapping[str, Any],
+    cache: Cache,
+    tables: Mapping[str, Array] = MappingProxyType({}),
+) -> None:
+    """Write examples by part, other arrays and JSON values into a new folder."""
     fields: dict[str, list[str]] = {}
     for part, examples in parts.items():
         fields[part] = [name for name, _ in _arrays(examples)]
         for name, array in _arrays(examples):
             cache.save_array(f"{part}.{name}.npy", array)
-    cache.save_json(CONTENTS, {"fields": fields, **contents})
+    for name, array in tables.items():
+        cache.save_array(f"{name}.npy", array)
+    cache.save_json(CONTENTS, {"fields": fields, "tables": list(tables), **values})
     cache.finish()
 
 
-def load_examples(folder: Path) -> tuple[dict[str, Examples], dict[str, Any]] | None:
+def load_examples(folder: Path) -> Stored | None:
     """Open what `save_examples` wrote, memory-mapped; None if it was not finished.
 
     Raises RunError if it is damaged.
     """
     cache = Cache(folder)
 
-    def restore(contents: Any) -> tuple[dict[str, Examples], dict[str, Any]]:
-        fields: dict[str, list[str]] = contents.pop("fields")
-        return {part: _load(cache, part, names) for part, names in fields.items()}, contents
+    def restore(values: Any) -> Stored:
+        fields: dict[str, list[str]] = values.pop("fields")
+        examples = {part: _load(cache, part, names) for part, names in fields.items()}
+        tables = {name: cache.load_array(f"{name}.npy") for name in values.pop("tables")}
+        return Stored(examples, tables, values)
 
     return cache.load_json(CONTENTS, restore) if cache.finished else None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensue.data.codecs import CONTENTS, load_content
 from ensue.data.codecs.labels import (
@@ -15,7 +16,7 @@ from ensue.data.codecs.labels import (
     fit_labels,
 )
 from ensue.data.contract import Finding, Listener
-from ensue.data.dataset import Examples, check_ids, concatenate
+from ensue.data.dataset import Dataset, Examples, check_ids, concatenate
 from ensue.data.labelled import ContentCodec, Example, LabelledReader, check_content
 from ensue.data.labelled_examples import (
     HELD_OUT_PARTS,
@@ -49,7 +50,7 @@ class EncodedPart:
 
 
 @dataclass(frozen=True)
-class LabelledParts:
+class LabelledParts(Dataset):
     """The encoded parts and fitted codecs of a run."""
 
     parts: Mapping[str, EncodedPart]
@@ -58,32 +59,48 @@ class LabelledParts:
     files: tuple[str, ...]
     """The files that the field "file" of examples indexes."""
 
-    def __getitem__(self, part: str) -> Examples:
-        return self.parts[part].examples
+    @property
+    def examples(self) -> dict[str, Examples]:
+        """The examples of each part."""
+        return {name: one.examples for name, one in self.parts.items()}
 
     def sample(self, every: int) -> LabelledParts:
         """Return one in `every` examples of each part."""
-        if every == 1:
-            return self
         return replace(self, parts={name: one.sample(every) for name, one in self.parts.items()})
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all but the arrays, as plain JSON values."""
+    @property
+    def codecs(self) -> dict[str, Any]:
+        """The codecs of content and labels."""
+        return {"content": self.content.to_json(), "labels": self.labels.to_json()}
+
+    @property
+    def skipped(self) -> dict[str, dict[str, Any]]:
+        """Counts of what was skipped in each part."""
         counts = ("unseen_labels", "shortened", "duplicates_of_train", "unknown_channels")
-        left_out = {
+        return {
             name: {count: getattr(one, count) for count in counts}
             for name, one in self.parts.items()
         }
-        codecs = {"content": self.content.to_json(), "labels": self.labels.to_json()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the arrays as plain JSON values."""
         cases = {name: list(one.cases) for name, one in self.parts.items() if one.cases}
-        return {**codecs, "files": list(self.files), "skipped": left_out, "cases": cases}
+        return {
+            **self.codecs,
+            "files": list(self.files),
+            "skipped": self.skipped,
+            "cases": cases,
+        }
 
     @classmethod
     def from_json(
-        cls, examples: Mapping[str, Examples], values: Mapping[str, Any]
+        cls,
+        examples: Mapping[str, Examples],
+        tables: Mapping[str, NDArray[Any]],
+        values: Mapping[str, Any],
     ) -> LabelledParts:
         """Build the parts from saved examples and the result of `to_json`. Raises ValueError."""
-        cases = {name: tuple(names) for name, names in values.get("cases", {}).items()}
+        cases = {name: tuple(names) for name, names in values["cases"].items()}
         parts = {
             name: EncodedPart(one, **values["skipped"][name], cases=cases.get(name, ()))
             for name, one in examples.items()

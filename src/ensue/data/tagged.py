@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.codecs.tagged import WIDTHS, TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
-from ensue.data.dataset import Examples, check_ids, concatenate
+from ensue.data.dataset import Dataset, Examples, check_ids, concatenate
 from ensue.data.label_kinds import find_suspicious_tags
 from ensue.data.labelled import Example
-from ensue.data.prepare import fingerprint
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_companion_reader
 from ensue.data.readers.tagged.tokenizer import Tokenizer, fit_tokenizer
@@ -29,21 +28,24 @@ MAX_PIECE = 512
 
 
 @dataclass(frozen=True)
-class TaggedParts:
-    """Prepared data of a run."""
+class TaggedParts(Dataset):
+    """Tagged sentences in parts, with the codec of words and the tags."""
 
-    parts: dict[str, Examples]
+    parts: Mapping[str, Examples]
     codec: TaggedWordsCodec
-    tags: list[str]
+    tags: Sequence[str]
     """Tags by id: those of the training part, sorted, then those of the test part alone."""
     known_tags: int
     """Number of tags of the training part."""
-    files: dict[str, dict[str, Any]]
-    """Size and checksum of each file, as "bytes" and "sha256"."""
-    findings: tuple[str, ...]
-    """Notes on how the data was read."""
     tokenizer: Mapping[str, Any] | None = None
     """Tokenizer.to_json of the tokenizer fitted to the training part, if its spacing is known."""
+    vectors: NDArray[np.float32] | None = None
+    """Word vectors, (words, width), if any were given."""
+
+    @property
+    def examples(self) -> Mapping[str, Examples]:
+        """The examples of each part."""
+        return self.parts
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -52,46 +54,53 @@ class TaggedParts:
 
     def sample(self, every: int) -> TaggedParts:
         """Return one in `every` examples of each part."""
-        if every == 1:
-            return self
         return replace(self, parts={name: one.sample(every) for name, one in self.parts.items()})
 
+    @property
+    def codecs(self) -> dict[str, Any]:
+        """The codec of words, the tags of the training part, and the tokenizer."""
+        tags = list(self.tags[: self.known_tags])
+        return {"words": self.codec.to_json(), "tags": tags, "tokenizer": self.tokenizer}
+
+    @property
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """The word vectors, if any were given."""
+        return {} if self.vectors is None else {"vectors": self.vectors}
+
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the examples as JSON values."""
-        own = {name: getattr(self, name) for name in ("tags", "known_tags", "files", "tokenizer")}
-        return {**own, "codec": self.codec.to_json(), "findings": list(self.findings)}
+        """Return all but the arrays as plain JSON values."""
+        return {**self.codecs, "tags": list(self.tags), "known_tags": self.known_tags}
 
     @classmethod
-    def from_json(cls, parts: dict[str, Examples], values: Mapping[str, Any]) -> TaggedParts:
+    def from_json(
+        cls,
+        examples: Mapping[str, Examples],
+        tables: Mapping[str, NDArray[Any]],
+        values: Mapping[str, Any],
+    ) -> TaggedParts:
         """Restore from `to_json`. Raises ValueError for invalid values."""
-        codec = TaggedWordsCodec.from_json(values["codec"])
-        findings, tokenizer = tuple(values["findings"]), values.get("tokenizer")
+        codec, tokenizer = TaggedWordsCodec.from_json(values["words"]), values["tokenizer"]
         if tokenizer is not None:
             Tokenizer.from_json(tokenizer)
         tags, known = values["tags"], values["known_tags"]
-        if not all(isinstance(tag, str) for tag in tags) or not 1 <= known <= len(set(tags)) == len(
-            tags
-        ):
+        distinct = all(isinstance(tag, str) for tag in tags) and len(set(tags)) == len(tags)
+        if not distinct or not 1 <= known <= len(tags):
             raise ValueError("its tags are invalid")
         for part in PARTS:
-            _check(
-                parts[part], codec, len(tags) if part == "test" else known, f"of the part {part}"
-            )
-        return cls(parts, codec, tags, known, values["files"], findings, tokenizer)
+            size = len(tags) if part == "test" else known
+            _check(examples[part], codec, size, f"of the part {part}")
+        return cls(examples, codec, tags, known, tokenizer, tables.get("vectors"))
 
 
-def prepare_tagged(
-    paths: Sequence[Path],
-    settings: TaggedSettings,
+def encode_parts(
+    parts: Mapping[str, list[Example]],
     words: TaggedWords,
-    seed: int,
     vectors: Vectors | None,
+    listener: Listener,
 ) -> TaggedParts:
-    """Read, split and encode. Raises DataError if the data cannot be used."""
-    findings: list[Finding] = []
-    groups, parts = read_tagged(paths, settings, seed, Listener(findings.append))
+    """Fit the codec on the training part, and encode all. Raises DataError if nothing is known."""
     tags = sorted({tag for example in parts["train"] for tag in example.label})
-    parts["validation"] = _drop_unseen_tags(parts["validation"], set(tags), findings.append)
+    kept = _drop_unseen_tags(parts["validation"], set(tags), listener.on_finding)
     codec = words.fit(
         [example.content for example in parts["train"]], vectors.words if vectors else ()
     )
@@ -108,20 +117,32 @@ def prepare_tagged(
             f"{count:,} of its words have tags that the training part lacks: "
             f"{', '.join(unseen[:10])}"
         )
-        findings.append(
+        listener.on_finding(
             Finding("the test part", what, "they count as errors, and are reported separately")
         )
-    encoded: dict[str, Examples] = {
-        part: encode_tagged(parts[part], codec, all_tags) for part in PARTS
+    encoded = {
+        part: encode_tagged(own, codec, all_tags)
+        for part, own in {**parts, "validation": kept}.items()
     }
-    files = fingerprint(
-        {path: part for part, own in groups.items() for path in own}, findings.append
-    )
     tokenizer = fit_tokenizer(parts["train"])
-    tokenizer_json = tokenizer.to_json() if tokenizer else None
     return TaggedParts(
-        encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)), tokenizer_json
+        encoded,
+        codec,
+        all_tags,
+        len(tags),
+        tokenizer.to_json() if tokenizer else None,
+        vectors.table if vectors else None,
     )
+
+
+class TaggedFiles(NamedTuple):
+    """The sentences of each part as they were read."""
+
+    files: dict[str, list[Path]]
+    """The files of each part; those that are split count as "train"."""
+    parts: dict[str, list[Example]]
+    reader: TaggedReader
+    """The reader of the files that are split."""
 
 
 def read_tagged(
@@ -130,7 +151,7 @@ def read_tagged(
     seed: int,
     listener: Listener,
     read_before: Sequence[Example] | None = None,
-) -> tuple[dict[str, list[Path]], dict[str, list[Example]]]:
+) -> TaggedFiles:
     """Return the files and the sentences of each part.
 
     Files that are split count as "train". `read_before` are the sentences of all files, if known.
@@ -158,7 +179,7 @@ def read_tagged(
             where=str(paths[0]),
             hint="choose another column with --column, or give other data",
         )
-    return groups, parts
+    return TaggedFiles(groups, parts, first)
 
 
 def _check_length(sentence: Example, max_length: int) -> Example:
@@ -258,5 +279,5 @@ def compute_sentence_offsets(examples: Examples) -> NDArray[np.int64]:
 
 def count_covered(parts: TaggedParts) -> tuple[int, int]:
     """Return the number of words of the training part that have a vector, and of all words."""
-    vector = np.asarray(parts.parts["train"].steps["vector"])
+    vector = np.asarray(parts["train"].steps["vector"])
     return int((vector > 0).sum()), len(vector)

@@ -32,7 +32,8 @@ from ensue.tasks import Choices
 from ensue.tasks.classify import CLASSIFY
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
-from ensue.tasks.classify.training import fit_classifier
+from ensue.tasks.classify.training import TRAINING
+from ensue.tasks.pipeline import fit
 
 READERS: dict[Form, str] = {
     "table": "series_file",
@@ -136,9 +137,7 @@ class SequenceClassifier(RunMixin, ClassifierMixin, BaseEstimator):
             "examples": examples,
         }
         about = {"task": "classify", "sources": [], "settings": to_plain(settings), "data": data}
-        return train_run(
-            about, lambda run, on_event: fit_classifier(run, settings, parts, on_event)
-        )
+        return train_run(about, lambda run, on_event: fit(TRAINING, run, settings, parts, on_event))
 
     def _settings(self, count: int) -> ClassifySettings:
         """Fill in all settings for `count` samples, as the task does."""

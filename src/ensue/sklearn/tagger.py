@@ -19,9 +19,10 @@ from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_er
 from ensue.sklearn.parameters import MIN_SAMPLES, get_seed, refuse_files, with_default_budget
 from ensue.sklearn.sequences import refuse_one_text, to_tokens
 from ensue.tasks import Choices
+from ensue.tasks.pipeline import fit
 from ensue.tasks.tag import TAG
 from ensue.tasks.tag.settings import TagSettings
-from ensue.tasks.tag.training import fit_tagger
+from ensue.tasks.tag.training import TRAINING
 
 
 @dataclass(eq=False, repr=False)
@@ -54,11 +55,11 @@ class SequenceTagger(RunMixin, BaseEstimator):
         with user_errors_as_value_errors():
             settings = self._settings(len(sentences))
             parts = _split_and_encode(sentences, settings, sorted(tags))
-        examples = {name: {"sentences": len(one)} for name, one in parts.parts.items()}
+        examples = {name: {"sentences": len(one)} for name, one in parts.examples.items()}
         data = {"format": "lists", "files": {}, "examples": examples}
         about = {"task": "tag", "sources": [], "settings": to_plain(settings), "data": data}
         self.run_ = train_run(
-            about, lambda run, on_event: fit_tagger(run, settings, parts, on_event)
+            about, lambda run, on_event: fit(TRAINING, run, settings, parts, on_event)
         )
         return self
 
@@ -156,4 +157,4 @@ def _split_and_encode(
     codec = settings.codec.fit([one.content for one in parts["train"]], ())
     encoded = {name: encode_tagged(part, codec, tags) for name, part in parts.items() if part}
     # Without a validation part the network is validated on the training part.
-    return TaggedParts({"validation": encoded["train"], **encoded}, codec, tags, len(tags), {}, ())
+    return TaggedParts({"validation": encoded["train"], **encoded}, codec, tags, len(tags))

@@ -5,23 +5,94 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ensue.atomic_io import write_errors
 from ensue.cache import Cache
+from ensue.data.contract import Finding
+from ensue.data.dataset import Dataset
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
 from ensue.models.parameters import limit_allocation
 from ensue.settings import Settings, read_stored
+from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import ABOUT, WEIGHTS, Run
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
+D = TypeVar("D", bound=Dataset)
 CODEC = "codec.json"
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[D]):
+    """The data of a run: read, split and encoded."""
+
+    dataset: D
+    about: Mapping[str, Any]
+    """What run.toml says about the data: "format", "files" (name to size and checksum), "examples"
+    (part to count), and more that the task needs."""
+    findings: Sequence[str | Finding]
+    """Notes on how the data was read."""
+
+    def save(self, cache: Cache) -> None:
+        """Write everything into a new folder."""
+        findings = [str(finding) for finding in self.findings]
+        self.dataset.save(cache, {"about": dict(self.about), "findings": findings})
+
+
+@dataclass(frozen=True)
+class DataSource(Generic[S, D]):
+    """How a task reads its data. The run holds what was read, and needs its files no more."""
+
+    settings: type[S]
+    dataset: type[D]
+    read: Callable[[S, Sequence[Path], Cache], Prepared[D]]
+    """Read, split and encode files; a demo is written into the cache. Raises DataError."""
+
+    def prepare(self, run: Run, settings: S, files: Sequence[Path], on_event: Callback) -> D:
+        """Read the data into the run, unless it is there, and describe it in run.toml."""
+        prepared = self._load_or_read(run, settings, files)
+        save_codecs(run, prepared.dataset)
+        run.describe({"data": dict(prepared.about)})
+        for finding in prepared.findings:
+            on_event(Note(str(finding)))
+        return prepared.dataset
+
+    def load(self, run: Run) -> D:
+        """Load the data of a run, or read it again if the cache is damaged.
+
+        Raises RunError where reading fails.
+        """
+        return self._load_or_read(run, *read_settings(run, self.settings)).dataset
+
+    def _load_or_read(self, run: Run, settings: S, files: Sequence[Path]) -> Prepared[D]:
+        def load(folder: Path) -> Prepared[D] | None:
+            found = self.dataset.load(folder)
+            return None if found is None else Prepared(found[0], **found[1])
+
+        def read(cache: Cache) -> Prepared[D]:
+            prepared = self.read(settings, files, cache)
+            prepared.save(cache)
+            return prepared
+
+        return load_data(
+            run, load, read, lambda one: (_dump_codecs(one.dataset), one.about["files"])
+        )
+
+
+def save_codecs(run: Run, dataset: Dataset) -> None:
+    """Write codec.json."""
+    run.write(CODEC, _dump_codecs(dataset))
+
+
+def _dump_codecs(dataset: Dataset) -> bytes:
+    return json.dumps(dataset.codecs).encode()
 
 
 def read_settings(run: Run, kind: type[S]) -> tuple[S, list[Path]]:

@@ -22,7 +22,7 @@ from ensue.inspection import diagnostics
 from ensue.settings import to_finite
 from ensue.training.folder.run import ABOUT, METRICS, Run
 
-CARD, RESULT = "report.md", "result.json"
+CARD, RESULT, CALIBRATION = "report.md", "result.json", "calibration.json"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ensue.data.codecs import CONTENT_SETTINGS
@@ -9,7 +10,7 @@ from ensue.data.demos import DEMOS, demo_name
 from ensue.data.detect import OF_STEPS, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
-from ensue.tasks.classify.data import read_into
+from ensue.tasks.classify.data import DEMO, read_into
 from ensue.tasks.classify.pretrained import match_pretrained
 from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import (
@@ -20,8 +21,9 @@ from ensue.tasks.classify.settings import (
     ClassifySettings,
 )
 from ensue.tasks.classify.trained import open_classifier
-from ensue.tasks.classify.training import train_classifier
+from ensue.tasks.classify.training import TRAINING
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import (
     apply_overrides,
     change,
@@ -30,8 +32,6 @@ from ensue.tasks.proposal import (
     with_budget,
     with_model,
 )
-
-DEMO = "modules"
 
 LABEL_COLUMNS, TEXT_COLUMNS = ("label", "group"), ("text",)
 """Columns that a flag may name."""
@@ -110,7 +110,7 @@ CLASSIFY = Task(
     settings=ClassifySettings,
     models=MODELS,
     propose=_propose,
-    train=train_classifier,
+    train=partial(train, TRAINING),
     open=open_classifier,
     report=LABELS,
     flags={

@@ -32,7 +32,7 @@ def compute_details(model: LabelModel, parts: LabelledParts, raw: Predictions) -
     details: dict[str, Any] = {
         "kind": labels.kind,
         "labels": list(labels.names),
-        "skipped": parts.to_json()["skipped"],
+        "skipped": parts.skipped,
         "nats": {"before": nats(raw, true), "after": nats(predictions, true)},
         "temperature": calibration.temperature,
         "prediction_sets": _measure_sets(predictions, true, model),

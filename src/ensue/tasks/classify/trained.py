@@ -41,17 +41,16 @@ from ensue.models.contract import Predictor
 from ensue.models.parameters import load_into
 from ensue.models.tree_leaves import build_classifier
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, limit_model_size, read_settings
+from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.tasks.classify.column_names import as_columns, rename_columns, with_training_names
-from ensue.tasks.classify.data import load_parts
+from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.in_memory import as_examples, as_paths
-from ensue.tasks.results import Scored, warn_if_trained_on
+from ensue.tasks.results import CALIBRATION, Scored, warn_if_trained_on
 from ensue.training.folder.run import WEIGHTS, Run
 
-CALIBRATION = "calibration.json"
 MAX_PLACES = 5
 """Places that a finding names."""
 CHUNK = 2000
@@ -218,7 +217,7 @@ class LabelModel(Trained):
         paths, columns = as_paths(paths), as_columns(columns, "evaluate")
         findings = list[Finding]()
         if not paths:
-            encoded = load_parts(self.run, *read_settings(self.run, ClassifySettings)).parts["test"]
+            encoded = DATA.load(self.run).parts["test"]
         else:
             paths = get_scored_files(paths, self.data, Listener(findings.append))
             warn_if_trained_on(self.run, paths, Listener(findings.append))

@@ -42,10 +42,8 @@ from ensue.tasks.forecast.data import CODEC, Prepared, load
 from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.in_memory import as_paths
-from ensue.tasks.results import RESULT, Result, Scored
+from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
 from ensue.training.folder.run import WEIGHTS, Run
-
-CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)

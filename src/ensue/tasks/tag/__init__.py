@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
 from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import open_tagger
-from ensue.tasks.tag.training import train_tagger
+from ensue.tasks.tag.training import TRAINING
 
 
 def _propose(choices: Choices) -> Proposal:
@@ -28,7 +31,7 @@ TAG = Task(
     settings=TagSettings,
     models=MODELS,
     propose=_propose,
-    train=train_tagger,
+    train=partial(train, TRAINING),
     open=open_tagger,
     report=TAGS,
     flags={

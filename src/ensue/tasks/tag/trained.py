@@ -34,11 +34,11 @@ from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
 from ensue.models.parameters import get_device, load_into
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, limit_model_size, read_settings
+from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.tasks.contract import Trained
 from ensue.tasks.in_memory import as_examples, as_paths
 from ensue.tasks.results import Scored, warn_if_trained_on
-from ensue.tasks.tag.data import load_parts
+from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import WEIGHTS, Run
@@ -186,8 +186,8 @@ class TagModel(Trained):
         """
         paths = as_paths(paths)
         if not paths:
-            parts = load_parts(self.run, *read_settings(self.run, TagSettings))
-            return self._score(parts.parts["test"], parts.tags)
+            data = DATA.load(self.run)
+            return self._score(data["test"], data.tags)
         findings = list[Finding]()
         files = get_scored_files(paths, self.data, Listener(findings.append))
         warn_if_trained_on(self.run, files, Listener(findings.append))

@@ -1,0 +1,227 @@
+"""The training of every task: read, fit the baselines and the model, score, recommend, report."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from ensue.data.dataset import Dataset
+from ensue.data.feeds import ExampleFeed
+from ensue.evaluation.scores import Role, Score
+from ensue.models.contract import Predictor
+from ensue.models.names import Models, is_network, name_model
+from ensue.settings import Settings
+from ensue.tasks.cached import DataSource, limit_model_size, save_codecs
+from ensue.tasks.fitting import (
+    RESERVED_SHARE,
+    Budget,
+    Fitted,
+    defer_failure,
+    estimate_reserve,
+    fit_baselines,
+    fit_network,
+    log_closed_form,
+    mean_nats,
+    prepare_hardware,
+    remaining_training,
+)
+from ensue.tasks.model_card import conclude
+from ensue.tasks.results import CALIBRATION, Report
+from ensue.training.contract import Callback, Feed, Stage, Working
+from ensue.training.folder.run import Run
+
+D = TypeVar("D", bound=Dataset)
+
+
+class Training(ABC, Generic[D]):
+    """What the training of a task has of its own; `train` does the rest.
+
+    The settings of the task have the fields seed, data, model and training.
+    """
+
+    source: ClassVar[DataSource[Any, Any]]
+    """How the data is read."""
+    models: ClassVar[Models]
+
+    report: ClassVar[Report]
+    """What is its own in the summary and the model card."""
+
+    def commands(self) -> dict[str, list[str]]:
+        """Flags that train each model in closed form, by its name in the table of results."""
+        made = ((name, kind()) for name, kind in self.models.parts.items())
+        return {name_model(one): ["--model", name] for name, one in made if not is_network(one)}
+
+    def resolve(self, settings: Any, data: D, on_event: Callback) -> Any:
+        """Fill in the settings that depend on the data, and report them."""
+        return settings
+
+    @abstractmethod
+    def baselines(self, settings: Any, data: D, on_event: Callback) -> list[Settings]:
+        """Choose the baselines that suit the data, other than the run's own model."""
+
+    @abstractmethod
+    def fit(self, model: Any, data: D) -> Fitted:
+        """Fit a model in closed form on the training part."""
+
+    @abstractmethod
+    def build(self, settings: Any, data: D) -> Any:
+        """Build the network, with its first weights."""
+
+    def start(self, run: Run, settings: Any, network: Any, on_event: Callback) -> None:
+        """Change the first weights of a network, unless the run is resumed."""
+
+    def feed(self, settings: Any, data: D) -> Feed:
+        """Make the training batches of a network."""
+        return ExampleFeed(data["train"], settings.training.batching.batch_size, settings.seed)
+
+    def validate(self, model: Predictor, settings: Any, data: D) -> float:
+        """Compute the validation loss: nats per target."""
+        return mean_nats(model, data["validation"], settings.training.batching.batch_size)
+
+    @abstractmethod
+    def size(self, data: D) -> tuple[int, str]:
+        """Count the training part, and name the unit."""
+
+    def calibrate(self, model: Predictor, data: D) -> Any:
+        """Fit a calibration on the part for it; None for a task without one."""
+
+    @abstractmethod
+    def predict(self, model: Predictor, data: D) -> Any:
+        """Predict the test part, before calibration."""
+
+    @abstractmethod
+    def score(
+        self, name: str, role: Role, fitted: Fitted, data: D, predicted: Any, calibration: Any
+    ) -> Score:
+        """Score a model by its predictions of the test part."""
+
+    @abstractmethod
+    def trained(self, run: Run, model: Any, data: D, calibration: Any) -> Any:
+        """Make of a fitted model what the person uses."""
+
+    @abstractmethod
+    def measure(self, trained: Any, data: D, predicted: Any) -> dict[str, Any]:
+        """Measure the details of the result on the test part."""
+
+    @abstractmethod
+    def diagnose(
+        self, run: Run, data: D, scores: Sequence[Score], details: Mapping[str, Any]
+    ) -> list[str]:
+        """Describe each probable fault of the training, with its fix."""
+
+    def selected(self, trained: Any) -> tuple[str, ...]:
+        """Say what was selected after the training, and on which part."""
+        return ()
+
+
+def train(
+    verb: Training[D], run: Run, settings: Any, files: Sequence[Path], on_event: Callback
+) -> Any:
+    """Train in a new or resumed run until the budget is spent, and return the trained model."""
+    budget = Budget.of(settings.training)
+    hardware = prepare_hardware(run, settings, on_event)
+    on_event(Working("reading the data"))
+    data: D = verb.source.prepare(run, settings, files, on_event)
+    settings = verb.resolve(settings, data, on_event)
+    candidates = {name_model(one): one for one in verb.baselines(settings, data, on_event)}
+    fit_one, count = partial(_fit_baseline, verb, data), len(data["train"])
+    # Baselines come before the network, so that it gets the time that they leave.
+    get_baselines = defer_failure(
+        lambda: fit_baselines(candidates, fit_one, count, budget, on_event), on_event
+    )
+    reserved = RESERVED_SHARE
+    if is_network(settings.model):
+        build = partial(_build, verb, run, settings, data)
+        score_some = partial(_score_some, verb, run, data)
+        reserved = estimate_reserve(run, build, score_some, hardware, budget, on_event)
+    training = remaining_training(settings.training, hardware, budget, on_event, reserved)
+    fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)
+    baselines, notes = get_baselines()
+    on_event(Stage("writing the report"))
+    on_event(Working("scoring the test part"))
+    # Calibration comes first: it is a part of the model, which is usable if the report fails.
+    trained, calibration = _calibrate(verb, run, fitted.model, data)
+    predicted = verb.predict(fitted.model, data)
+    role: Role = "network" if is_network(settings.model) else "baseline"
+    name = name_model(settings.model)
+    own = verb.score(name, role, fitted, data, predicted, calibration)
+    scores = [*(score for score, _ in baselines.values()), own]
+    details = verb.measure(trained, data, predicted)
+    chosen = (
+        *notes,
+        *fitted.selected,
+        *(line for _, lines in baselines.values() for line in lines),
+    )
+    conclude(
+        run,
+        verb.report,
+        scores,
+        verb.commands(),
+        selected=(*chosen, *verb.selected(trained)),
+        details=details,
+        warnings=verb.diagnose(run, data, scores, details),
+    )
+    return trained
+
+
+def fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback) -> Any:
+    """Train in a new run on encoded data, without baselines or test, for scikit-learn."""
+    hardware = prepare_hardware(run, settings, on_event)
+    save_codecs(run, data)
+    budget = Budget.of(settings.training)
+    training = remaining_training(settings.training, hardware, budget, on_event)
+    fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)
+    return _calibrate(verb, run, fitted.model, data)[0]
+
+
+def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback) -> Fitted:
+    """Fit the run's model, by gradient or in closed form, and write its weights to the run."""
+    if is_network(settings.model):
+        network = _build(verb, run, settings, data)
+        verb.start(run, settings, network, on_event)
+        validate = partial(verb.validate, network, settings, data)
+        return fit_network(
+            run, network, settings.training, verb.feed(settings, data), validate, on_event
+        )
+    on_event(Working(f"fitting {name_model(settings.model)}"))
+    fitted = verb.fit(settings.model, data)
+    run.write_arrays(fitted.model.arrays())
+    validation = verb.validate(fitted.model, settings, data)
+    log_closed_form(run, validation, fitted.seconds, verb.size(data), on_event)
+    return fitted
+
+
+def _build(verb: Training[D], run: Run, settings: Any, data: D) -> Any:
+    with limit_model_size(run):
+        return verb.build(settings, data)
+
+
+def _fit_baseline(
+    verb: Training[D], data: D, model: Any, every: int
+) -> tuple[Score, tuple[str, ...]]:
+    """Fit and score a baseline on one in `every` examples; also say what was selected."""
+    data = data if every == 1 else data.sample(every)
+    fitted = verb.fit(model, data)
+    calibration, predicted = (one(fitted.model, data) for one in (verb.calibrate, verb.predict))
+    name = name_model(model)
+    return verb.score(name, "baseline", fitted, data, predicted, calibration), fitted.selected
+
+
+def _score_some(verb: Training[D], run: Run, data: D, network: Predictor, every: int) -> None:
+    """Do what follows the training on one in `every` examples, to time it."""
+    data, fitted = data.sample(every), Fitted(network, 0.0)
+    calibration, predicted = (one(network, data) for one in (verb.calibrate, verb.predict))
+    verb.score("", "network", fitted, data, predicted, calibration)
+    verb.measure(verb.trained(run, network, data, calibration), data, predicted)
+
+
+def _calibrate(verb: Training[D], run: Run, model: Any, data: D) -> tuple[Any, Any]:
+    """Calibrate the run's model, and return it ready to use, with its calibration."""
+    calibration = verb.calibrate(model, data)
+    if calibration is not None:
+        run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
+    return verb.trained(run, model, data, calibration), calibration
