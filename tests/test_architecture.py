@@ -29,7 +29,8 @@ ROOM_LINES = {
     "cli": 1_650,
     # 2026-11-30: +100 for the imports of series and labelled parts, now split by idea.
     # 2026-11-30: +61 for columns in place of rows, which take a fifth of the memory.
-    "data": 10_011,
+    # 2026-11-30: +89 for the contract of a dataset, which `tasks` has for two verbs no more.
+    "data": 10_100,
     "decoding": 1_250,
     "engine": 3_450,
     "evaluation": 1_400,
@@ -40,7 +41,7 @@ ROOM_LINES = {
     # 2026-11-30: +26 for the check of all arguments of Python, in settings.py and api.py.
     "modules": 1_226,
     "sklearn": 650,
-    "tasks": 5_350,
+    "tasks": 5_300,
     "training": 1_400,
 }
 PACKAGE_LINES = 32_600

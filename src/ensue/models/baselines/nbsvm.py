@@ -122,7 +122,8 @@ class NBSVM(Predictor):
         return tuple(notes)
 
     def _part(self, examples: Examples) -> _Part:
-        target = np.asarray(examples.static["target"])
+        # Of a resumed run it is a memory map, which torch would warn of.
+        target = np.array(examples.static["target"])
         return _Part(self._encode(examples.steps, examples.offsets), target)
 
     def _lengths(self) -> range:
