@@ -33,7 +33,7 @@ ROOM_LINES = {
     "data": 10_100,
     "decoding": 1_250,
     "engine": 3_450,
-    "evaluation": 1_400,
+    "evaluation": 1_350,
     "heads": 550,
     "inspection": 300,
     "layers": 550,

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import ensue
+from ensue.api import find_task
 from ensue.tasks.generate.evaluation import evaluate
+from ensue.tasks.model_card import summarise
 
 RUNS = sorted(path.parent for path in Path(__file__).parent.glob("*/answers.json"))
 
@@ -28,3 +30,5 @@ def test_a_saved_run_answers_as_it_did(saved: Path, tmp_path: Path) -> None:
         "samples"
     ]
     assert model.samples(n=1, novelty=True)[0].novelty is not None
+    summary = summarise(model.run, find_task(model.run.about["task"]).report)
+    assert f"{answers['nats_per_character']:.3f}" in summary.rows[-1]
