@@ -346,6 +346,18 @@ def test_an_estimate_takes_no_more_than_it_may(
     assert seen == [512, 64, 8][:samples]
 
 
+def test_small_times_that_differ_by_chance_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The majority, which takes 0.7 s, was left out because it "would take about 16 s"."""
+    now, took = 0.0, {512: 0.030, 64: 0.032, 8: 0.3}
+    monkeypatch.setattr(learning, "perf_counter", lambda: now)
+
+    def work(every: int) -> None:
+        nonlocal now
+        now += took[every]
+
+    assert 8 * 0.3 < learning.estimate_seconds(work, affordable=12) < 3
+
+
 def test_one_sample_that_is_too_slow_for_another_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(learning, "perf_counter", lambda: now)

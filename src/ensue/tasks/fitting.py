@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from math import inf, isfinite
 from time import perf_counter
 from typing import Any, TypeVar
@@ -234,10 +233,9 @@ def _extrapolate(taken: Sequence[float], samples: int) -> float:
     """
     if len(taken) < 2:
         return 2 * sum(taken) * samples
-    growing = [max(after - before, 0.0) for before, after in pairwise(taken)]
-    growth = growing[-1] / growing[-2] if len(growing) > 1 and growing[-2] else GROWTH
-    growth = min(max(growth, GROWTH), GROWTH**2)
-    return taken[-1] + growing[-1] * sum(growth**power for power in range(1, samples + 1))
+    growing = max(taken[-1] - taken[-2], 0.0)
+    growth = min(max(taken[-1] / max(taken[-2], 1e-9), GROWTH), GROWTH**2)
+    return taken[-1] + growing * sum(growth**power for power in range(1, samples + 1))
 
 
 def estimate_reserve(
