@@ -8,19 +8,16 @@ import shlex
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from ensue.atomic_io import AGAIN, DISK_FULL, HINT, disk_error, format_errors
 from ensue.data.labelled import LabelledReader
 from ensue.data.tables.rows import read_frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.models.names import is_network
-from ensue.settings import Settings, read_stored, setting_error, to_plain, to_python
+from ensue.settings import Settings, read_arguments, read_stored, to_plain
 from ensue.tasks import TASKS, Choices, Proposal, Task
 from ensue.tasks.in_memory import as_path
 from ensue.tasks.proposal import with_budget
@@ -123,7 +120,7 @@ def make_choices(task: Task, data: Sequence[Path], given: Mapping[str, Any]) -> 
     Flags become assignments; those of `--set` override them. Raises SettingError for a name that
     is neither.
     """
-    known = {field.name for field in fields(Choices)}
+    known = Choices.model_fields.keys()
     if unknown := sorted(given.keys() - known - task.flags.keys()):
         raise SettingError(
             f"unknown option {unknown[0]!r}",
@@ -136,17 +133,8 @@ def make_choices(task: Task, data: Sequence[Path], given: Mapping[str, Any]) -> 
         f"{task.flags[name]}={json.dumps(value, default=str)}": f"--{name.replace('_', '-')}"
         for name, value in own.items()
     }
-    named["assignments"] = [*flags, *check_choices(named).assignments]
-    return check_choices({"data": data, "flags": flags, **named})
-
-
-def check_choices(given: Mapping[str, Any]) -> Choices:
-    """Make choices of arguments of Python. Raises SettingError for a value of a wrong type."""
-    try:
-        plain = {name: to_python(value) for name, value in given.items()}
-        return Choices(**plain)
-    except ValidationError as error:
-        raise setting_error(error.errors()) from None
+    named["assignments"] = [*flags, *read_arguments(Choices, named).assignments]
+    return read_arguments(Choices, {"data": data, "flags": flags, **named})
 
 
 def start(
@@ -271,7 +259,8 @@ def resume(
     reported in a note, for results are not bit-identical there.
     Raises RunError if the run has finished and no budget is given.
     """
-    choices = check_choices({"minutes": minutes, "epochs": epochs, "device": device})
+    given = {"minutes": minutes, "epochs": epochs, "device": device}
+    choices = read_arguments(Choices, given)
     with Run.resume(as_path(folder, "resume")) as run:
         task = get_task(run)
         settings: Any = _read_settings(run, task)

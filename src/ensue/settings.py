@@ -97,7 +97,7 @@ def read_trusted(kind: type[S], values: Mapping[str, Any], where: str | None = N
     return _read(kind, values, where, trusted=True)
 
 
-def read_arguments(kind: type[S], values: Mapping[str, Any], where: str) -> S:
+def read_arguments(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
     """Build settings from arguments of a Python method, where a text is no number.
 
     Raises SettingError for a wrong one, with the method as its place.

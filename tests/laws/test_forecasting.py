@@ -213,7 +213,9 @@ def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[st
     said += (
         ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
     )
-    proposal = TASKS["forecast"].propose(Choices(data=[path], model=model, assignments=said))
+    proposal = TASKS["forecast"].propose(
+        Choices(data=(path,), model=model, assignments=tuple(said))
+    )
     with Run.create(
         folder / "run", {"task": "forecast", "sources": [], "settings": {"seed": 1}}
     ) as run:

@@ -160,7 +160,9 @@ def fields_read(
                 (data / "ab"[n % 2] / f"{n}.txt").write_text(f"the cat {n % 7}")
         else:
             data.write_text(DATA[kind])
-        proposal = TASKS[verb].propose(Choices([data], model=model, assignments=settings))
+        proposal = TASKS[verb].propose(
+            Choices(data=(data,), model=model, assignments=tuple(settings))
+        )
         with monkeypatch.context() as patched:
             patched.setattr(Settings, "__getattribute__", look, raising=False)
             api.start(TASKS[verb], proposal, [data], folder / f"run{number}", api.silent)

@@ -78,7 +78,9 @@ def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any
     )
     said += ["model.trees=5"] if model == "boosting" else []
     settings: Any = (
-        TASKS["forecast"].propose(Choices([Path("series")], model, assignments=said)).settings
+        TASKS["forecast"]
+        .propose(Choices(data=(Path("series"),), model=model, assignments=tuple(said)))
+        .settings
     )
     with Run.create(folder, {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
         lay_out_panel(run, settings, panel, {})

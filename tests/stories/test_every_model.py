@@ -158,5 +158,5 @@ def test_an_unknown_name_gets_the_nearest_of_the_verb(
 
 def test_a_setting_overrides_the_size() -> None:
     for task in TASKS.values():
-        chosen = Choices(model="gru", size="tiny", assignments=["model.body.width=7"])
+        chosen = Choices(model="gru", size="tiny", assignments=("model.body.width=7",))
         assert task.propose(chosen).settings.model.body.width == 7  # type: ignore[attr-defined]

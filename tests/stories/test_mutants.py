@@ -202,7 +202,7 @@ def as_series(**settings: Any) -> Callable[[Path], Any]:
 
 def as_config(path: Path) -> None:
     assert "forecast" in TASKS
-    TASKS["forecast"].propose(Choices([path], config=path))
+    TASKS["forecast"].propose(Choices(data=(path,), config=path))
 
 
 def as_setting(path: Path) -> None:

@@ -12,8 +12,11 @@ import pandas
 import pytest
 
 import ensue
+from ensue.cli.train.options import TrainOptions
 from ensue.errors import SettingError, UserError
 from ensue.sklearn import SequenceClassifier, SequenceTagger
+from ensue.tasks import Choices
+from ensue.training.settings import TrainingOptions
 
 TEXTS = [f"{word} film number {n}" for n in range(12) for word in ("good", "bad")]
 MOODS = ["fine", "poor"] * 12
@@ -250,3 +253,26 @@ def test_other_wrong_arguments_are_one_line(folder: Path) -> None:
     for value in ("fp8", [], None):
         with pytest.raises(SettingError, match="'precision' cannot be"):
             ensue.open(folder / "cats").with_precision(value)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"size": "huge"}, "'size' cannot be 'huge'"),
+        ({"epochs": "many"}, "'epochs' cannot be 'many'"),
+        ({"model": 3}, "'model' cannot be 3"),
+        ({"valid": 3}, "'valid' cannot be 3"),
+        ({"minutes": float("inf")}, "'minutes' cannot be inf"),
+    ],
+)
+def test_an_option_of_the_wrong_type_is_refused(option: dict[str, object], message: str) -> None:
+    for verb in ("generate", "classify", "tag", "forecast"):
+        with pytest.raises(SettingError, match=f"^{message}"):
+            ensue.train(verb, **option)
+
+
+def test_the_command_line_states_no_option_of_its_own() -> None:
+    own = {"out", "show_settings", "as_json"}
+    assert TrainOptions.model_fields.keys() - own < Choices.model_fields.keys()
+    for name, field in TrainingOptions.model_fields.items():
+        assert TrainOptions.model_fields[name].description == field.description

@@ -29,7 +29,7 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
         raise SettingError(
             f"there is no demo {name!r}", where="demo", hint=did_you_mean(name, DEMOS)
         )
-    found, choices = DEMOS[name], Choices(data=[Path(name)], minutes=minutes)
+    found, choices = DEMOS[name], Choices(data=(Path(name),), minutes=minutes)
     find_task(found.task).propose(
         choices
     )  # Wrong choices are reported before the description is printed.

@@ -26,9 +26,8 @@ from ensue.data.split import draw_parts
 from ensue.evaluation.predictions import Predictions
 from ensue.settings import to_plain
 from ensue.sklearn.estimator import RunEstimator, RunMixin, train_run, user_errors_as_value_errors
-from ensue.sklearn.parameters import MIN_SAMPLES, get_seed, refuse_files, with_default_budget
+from ensue.sklearn.parameters import MIN_SAMPLES, get_choices, refuse_files, with_default_budget
 from ensue.sklearn.sequences import VALUE, Form, detect_form, to_contents
-from ensue.tasks import Choices
 from ensue.tasks.classify import CLASSIFY
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
@@ -141,14 +140,10 @@ class SequenceClassifier(RunMixin, ClassifierMixin, BaseEstimator):
 
     def _settings(self, count: int) -> ClassifySettings:
         """Fill in all settings for `count` samples, as the task does."""
-        given = {
-            name: getattr(self, name) for name in ("model", "size", "codec", "minutes", "epochs")
-        }
-        given["codec"] = self.codec or ("measurements" if self.form_ == "tokens" else None)
+        codec = self.codec or ("measurements" if self.form_ == "tokens" else None)
         assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
-        proposal = CLASSIFY.propose(
-            Choices(**given, seed=get_seed(self.random_state), assignments=assignments)
-        )
+        names = ("model", "size", "minutes", "epochs")
+        proposal = CLASSIFY.propose(get_choices(self, names, codec=codec, assignments=assignments))
         settings: Any = proposal.settings
         refuse_files(settings.data)
         training = with_default_budget(settings.training, self.minutes, count)

@@ -23,8 +23,7 @@ from ensue.data.tables.sources import Source, read_frame
 from ensue.evaluation.forecasting.conformal import LEVELS
 from ensue.settings import to_plain
 from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_errors
-from ensue.sklearn.parameters import get_seed, with_default_budget
-from ensue.tasks import Choices
+from ensue.sklearn.parameters import get_choices, with_default_budget
 from ensue.tasks.forecast import FORECAST
 from ensue.tasks.forecast.data import lay_out_panel
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -123,7 +122,6 @@ class Forecaster(RunMixin, RegressorMixin, BaseEstimator):
         return tags
 
     def _settings(self, columns: Sequence[str], steps: int) -> ForecastSettings:
-        given = {name: getattr(self, name) for name in ("model", "size", "epochs")}
         # An estimator has no report, so the test is as short as possible, with few baselines.
         own = {
             "backtest.horizon": self.horizon,
@@ -137,9 +135,8 @@ class Forecaster(RunMixin, RegressorMixin, BaseEstimator):
             *columns,
             *self.settings,
         ]
-        choices = Choices(
-            [Path("series")], **given, seed=get_seed(self.random_state), assignments=assignments
-        )
+        names = ("model", "size", "epochs")
+        choices = get_choices(self, names, data=[Path("series")], assignments=assignments)
         settings: Any = FORECAST.propose(choices).settings
         training = with_default_budget(settings.training, None, max(steps, 100))
         return settings.model_copy(update={"training": training})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ensue.settings import read_arguments
+from ensue.tasks import Choices
 from ensue.training.settings import TrainingSettings
 
 MIN_EPOCHS, MIN_UPDATES = 10, 200
@@ -26,6 +29,15 @@ def get_seed(random_state: Any) -> int:
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def get_choices(estimator: Any, names: Sequence[str], **more: Any) -> Choices:
+    """Get the options of a training from the parameters of an estimator.
+
+    Raises SettingError if one has the wrong type.
+    """
+    given = {name: getattr(estimator, name) for name in names}
+    return read_arguments(Choices, {**given, "seed": get_seed(estimator.random_state), **more})
 
 
 def refuse_files(data: Any) -> None:

@@ -16,9 +16,8 @@ from ensue.data.split import draw_parts
 from ensue.data.tagged import TaggedParts, encode_tagged
 from ensue.settings import to_plain
 from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_errors
-from ensue.sklearn.parameters import MIN_SAMPLES, get_seed, refuse_files, with_default_budget
+from ensue.sklearn.parameters import MIN_SAMPLES, get_choices, refuse_files, with_default_budget
 from ensue.sklearn.sequences import refuse_one_text, to_tokens
-from ensue.tasks import Choices
 from ensue.tasks.pipeline import fit
 from ensue.tasks.tag import TAG
 from ensue.tasks.tag.settings import TagSettings
@@ -87,10 +86,8 @@ class SequenceTagger(RunMixin, BaseEstimator):
         return tags
 
     def _settings(self, count: int) -> TagSettings:
-        given = {name: getattr(self, name) for name in ("model", "size", "minutes", "epochs")}
-        proposal = TAG.propose(
-            Choices(**given, seed=get_seed(self.random_state), assignments=list(self.settings))
-        )
+        names = ("model", "size", "minutes", "epochs")
+        proposal = TAG.propose(get_choices(self, names, assignments=list(self.settings)))
         settings: Any = proposal.settings
         if settings.vectors:
             raise ValueError(

@@ -7,44 +7,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass as checked_dataclass
-
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
-from ensue.settings import Settings, SizeName
+from ensue.settings import Settings
 from ensue.tasks.in_memory import as_path
 from ensue.tasks.results import CARD, RESULT, Report
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
+from ensue.training.settings import TrainingOptions
 
 
-@checked_dataclass(frozen=True, config=ConfigDict(strict=True))
-class Choices:
-    """Options given for a training, before defaults are filled in; None means not given.
-
-    Raises ValidationError for a value of a wrong type.
-    """
+class Choices(TrainingOptions):
+    """Options given for a training, before defaults are filled in; None means not given."""
 
     data: Sequence[Path] = ()
     """Files and folders, or the name of a demo; empty for the task's own demo."""
     model: str | None = None
     codec: str | None = None
-    size: SizeName | None = None
-    minutes: float | None = None
-    epochs: int | None = None
-    seed: int | None = None
-    device: str | None = None
-    valid: Path | None = None
-    test: Path | None = None
-    config: Path | None = None
-    """A TOML file of settings, or the run.toml of a run; other options override it."""
-    assignments: Sequence[str] = ()
-    """`key=value`, as after `--set`; they override everything else."""
-    flags: Mapping[str, str] = field(default_factory=dict)
-    """The flag behind each assignment that was not written after `--set`, for error messages."""
     memory: str | None = None
     """Memory limit for counting n-grams, such as 4G."""
+    assignments: Sequence[str] = ()
+    """`key=value`, as after `--set`; they override everything else."""
+    flags: Mapping[str, str] = {}
+    """The flag behind each assignment that was not written after `--set`, for error messages."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,16 @@
-"""The settings of training. The defaults suit small recurrent networks over characters on a CPU."""
+"""The settings of training, and the options of every training.
+
+The defaults suit small recurrent networks over characters on a CPU.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from ensue.settings import Settings
+from ensue.settings import Settings, SizeName
 
 
 class BatchingSettings(Settings):
@@ -113,3 +117,24 @@ class TextTrainingSettings(TrainingSettings):
 
     batching: TextBatchingSettings = TextBatchingSettings()
     """Mini-batches of texts: size, sequence length and order."""
+
+
+class TrainingOptions(Settings):
+    """Options of every training; one that is None was not given."""
+
+    size: SizeName | None = None
+    """Size of the network."""
+    minutes: float | None = None
+    """Time budget of the whole command in minutes; 3 if neither this nor --epochs is given."""
+    epochs: int | None = None
+    """Passes over the training data, instead of --minutes."""
+    seed: int | None = None
+    """Random seed."""
+    device: str | None = None
+    """Device: cpu, cuda, cuda:1, mps or auto."""
+    valid: Path | None = None
+    """Validation file (early stopping, model selection); by default a part of the data."""
+    test: Path | None = None
+    """Test file; by default a part of the data is held out."""
+    config: Path | None = None
+    """Settings file (TOML) as --show-settings prints it, or the run.toml of a run."""

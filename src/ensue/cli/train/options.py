@@ -8,31 +8,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 
 from ensue.settings import Settings
+from ensue.training.settings import TrainingOptions
 
 
-class TrainOptions(Settings):
+class TrainOptions(TrainingOptions):
     """Flags of every training; a flag that is None was not given."""
 
     out: Path | None = None
     """Run folder to write; by default run-1, run-2, ..."""
-    size: Literal["tiny", "small", "base", "large"] | None = None
-    """Size of the network."""
-    minutes: float | None = None
-    """Time budget of the whole command in minutes; 3 if neither this nor --epochs is given."""
-    epochs: int | None = None
-    """Passes over the training data, instead of --minutes."""
-    seed: int | None = None
-    """Random seed."""
-    device: str | None = None
-    """Device: cpu, cuda, cuda:1, mps or auto."""
-    valid: Path | None = None
-    """Validation file (early stopping, model selection); by default a part of the data."""
-    test: Path | None = None
-    """Test file; by default a part of the data is held out."""
     assignments: Annotated[tuple[str, ...], Parameter(name="--set")] = ()
     """Any setting, such as --set body.width=512; may be repeated."""
-    config: Path | None = None
-    """Settings file (TOML) as --show-settings prints it, or the run.toml of a run."""
     show_settings: bool = False
     """Print all settings and exit without training."""
     as_json: Annotated[bool, Parameter(name="--json")] = False
