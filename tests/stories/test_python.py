@@ -261,7 +261,7 @@ def test_other_wrong_arguments_are_one_line(folder: Path) -> None:
         ({"size": "huge"}, "'size' cannot be 'huge'"),
         ({"epochs": "many"}, "'epochs' cannot be 'many'"),
         ({"model": 3}, "'model' cannot be 3"),
-        ({"valid": 3}, "'valid' cannot be 3"),
+        ({"valid": 3}, "valid: an int is not a path"),
         ({"minutes": float("inf")}, "'minutes' cannot be inf"),
     ],
 )
