@@ -31,7 +31,8 @@ def forecast(
         horizon: Steps to forecast; by default one season.
         season: Season length in steps; by default 12 for months, 7 for days, 24 for hours.
         refit: Test origins between refits; by default models are refitted where that is cheap.
-        model: Model: ridge, linear, mlp, boosting, or a cell such as lstm (autoregressive).
+        model: Model: ridge, linear, mlp, boosting, or a layer or cell such as window or lstm
+            (autoregressive).
     """
     from ensue.cli.train.training import train
 
