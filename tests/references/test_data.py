@@ -21,6 +21,7 @@ from ensue.data.codecs.subwords import STRETCH
 from ensue.data.contract import SILENT, Corpus
 from ensue.data.dataset_writer import count_tokens, count_words, encode_corpus
 from ensue.data.demos import write_demo
+from ensue.data.demos.text import read_help_topics
 from ensue.data.feeds import Streams, Windows
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
@@ -258,3 +259,13 @@ def test_words_and_tokens_are_counted_as_they_are_split(text, times):
     long = "".join(text) * times
     assert count_words(long) == len(long.split())
     assert count_tokens(long.encode()) == len(long.encode().split())
+
+
+def test_the_demo_of_prose_has_no_tables_and_rulers():
+    """A model learned rulers first: its first sample was a row of dashes."""
+    lines = read_help_topics().split("\n")
+    rulers = [line for line in lines if line.strip() and not set(line) - set(" -=*~^+|")]
+    rows = [line for line in lines if line.strip().startswith("|") and line.endswith("|")]
+    assert rulers == rows == []
+    assert '   assert_stmt ::= "assert" expression ["," expression]' in lines
+    assert "Assert statements are a convenient way to insert debugging assertions" in lines

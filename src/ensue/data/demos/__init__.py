@@ -38,8 +38,8 @@ DEMOS: dict[str, Demo] = {
     "text": Demo(
         "generate",
         "text",
-        "English: the help topics that come with CPython (pydoc_data.topics), half a "
-        "million characters; "
+        "English: the help topics that come with CPython (pydoc_data.topics) without their tables, "
+        "400,000 characters; "
         "they differ a little from one version of Python to the next",
         read_help_topics,
     ),
