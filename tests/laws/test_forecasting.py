@@ -21,6 +21,7 @@ from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.heads.numbers import NUMBERS
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.baselines.ridge import RidgeSettings
+from ensue.models.contract import Loss
 from ensue.models.direct import DirectSettings
 from ensue.models.forecaster_contract import Sizes
 from ensue.settings import read
@@ -143,6 +144,45 @@ def test_paths_are_the_same_alone_and_in_a_crowd(name: str) -> None:
     np.testing.assert_allclose(crowd.quantile(0.3)[1:2], alone.quantile(0.3), rtol=1e-4)
     if isinstance(crowd, Sampled):
         assert not np.allclose(alone.quantile(0.3), other.quantile(0.3))
+
+
+def trained(loss: Loss) -> torch.Tensor:
+    return loss.nats if loss.extra is None else loss.extra
+
+
+@pytest.mark.parametrize("unit", [1e60, 1e-60])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "negative" not in name])
+def test_forecasts_do_not_depend_on_the_unit_of_the_data(name: str, unit: float) -> None:
+    network, inputs, given = prepared(NETWORKS[name])
+    changed = [
+        replace(one, values=one.values * unit, known=one.known * unit, past=one.past * unit)
+        for one in given.series
+    ]
+    other, in_other_unit, _ = prepared(NETWORKS[name], replace(given, series=tuple(changed)))
+    for end in (70, 80):
+        origins = np.array([(number, end) for number in range(len(given.series))])
+        expected = forecast(network, inputs, origins, seed=1, paths=30).quantile(0.3)
+        found = forecast(other, in_other_unit, origins, seed=1, paths=30).quantile(0.3)
+        np.testing.assert_allclose(found / unit, expected, rtol=1e-4, atol=1e-4)
+    loss, _ = other.loss(to_device(in_other_unit.batch(origins - (0, 10)), torch.device("cpu")))
+    trained(loss).sum().backward()
+    assert all(torch.isfinite(one.grad).all() for one in other.parameters() if one.grad is not None)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_huge_value_leaves_the_loss_finite(name: str) -> None:
+    given = panel()
+    for one in given.series:
+        one.values[60, 0] = one.known[60, 0] = one.past[60, 0] = 1e90
+    network, inputs, _ = prepared(NETWORKS[name], given)
+    for origin in (59, 60, 61):
+        batch = to_device(inputs.batch(np.array([(0, origin)])), torch.device("cpu"))
+        loss, _ = network.loss(batch)
+        assert torch.isfinite(trained(loss)).all()
+        trained(loss).sum().backward()
+    assert all(
+        torch.isfinite(one.grad).all() for one in network.parameters() if one.grad is not None
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)

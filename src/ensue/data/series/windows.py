@@ -19,6 +19,10 @@ from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 
 Array = NDArray[Any]
+FAR = 1e9
+"""Bound of scaled values in single precision, which holds their squares and sums of those."""
+LIMITS = {"loc": (-1e25, 1e25), "scale": (1e-25, 1e25)}
+"""Bounds of numbers in units of the data: FAR times such a number is finite."""
 Scaling: TypeAlias = Literal["standard", "level"]
 """How a window is scaled.
 
@@ -213,9 +217,14 @@ class WindowGatherer:
             )
 
     def batch(self, origins: Origins) -> Batch[Array]:
-        """Return the fields as a batch, in single precision."""
+        """Return the fields as a batch, in single precision.
+
+        They are clipped to what it can hold; forecasts are scaled back in double precision.
+        """
         fields = {
-            name: array if array.dtype == bool else array.astype(np.float32)
+            name: array
+            if array.dtype == bool
+            else np.clip(array, *LIMITS.get(name, (-FAR, FAR))).astype(np.float32)
             for name, array in self.arrays(origins).items()
         }
         rows = len(origins)

@@ -12,6 +12,7 @@ from ensue.errors import DataError
 
 LARGEST = 1e100
 """The largest number accepted: sums of squares of larger ones overflow to infinity."""
+LARGER_UNIT = "write the column in a larger unit, for example divided by 1e50"
 MAX_REPORTED = 60
 """Characters of a cell that a message shows."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,7 +73,26 @@ def read_number(value: Any, place: str, where: str, missing: str = "leave the ce
         else "is not finite"
     )
     hint = f"correct it, or {missing} if nothing was measured"
+    if what == "is too large":
+        hint = LARGER_UNIT
     raise DataError(f"{str(value)[:40]!r} in {place} {what}", where=where, hint=hint)
+
+
+def series_number_error(cell: Any, column: str, where: str, value: float | None) -> DataError:
+    """Return the error for a cell of a series that was read as `value`, None for text."""
+    if value is not None and isfinite(value):
+        return DataError(
+            f"{format_cell(cell)} in the column {column!r} is too large: numbers go up to "
+            f"{LARGEST:g}",
+            where=where,
+            hint=LARGER_UNIT,
+        )
+    return DataError(
+        f"{format_cell(cell)} in the column {column!r} is not a valid number",
+        where=where,
+        hint="correct it",
+        flag_hint="leave the cell empty and give --fill",
+    )
 
 
 def read_moment(value: Any, place: str, where: str) -> float:

@@ -13,7 +13,7 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.series.joining import prepend_last_step
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.tables.number_format import NumberFormat
-from ensue.data.tables.numbers import LARGEST, format_cell
+from ensue.data.tables.numbers import LARGEST, format_cell, series_number_error
 from ensue.data.tables.roles import Roles, find_roles
 from ensue.data.tables.series_checks import (
     Read,
@@ -220,13 +220,7 @@ def _read_numbers(
             empty = not is_filled(cell)
             number = np.nan if empty else form.read(cell)
             if number is None or abs(number) > LARGEST:
-                what = f"{format_cell(cell)} in the column {column!r} is not a valid number"
-                raise DataError(
-                    what,
-                    where=where[place],
-                    hint="correct it",
-                    flag_hint="leave the cell empty and give --fill",
-                )
+                raise series_number_error(cell, column, where[place], number)
             if empty and whole:
                 what = f"the known covariate {column!r} has no value in this row"
                 raise DataError(

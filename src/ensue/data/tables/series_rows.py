@@ -16,7 +16,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Series, SeriesSettings
 from ensue.data.tables.number_format import NumberFormat, find_number_formats
-from ensue.data.tables.numbers import LARGEST, as_float, format_cell, read_count
+from ensue.data.tables.numbers import LARGEST, as_float, read_count, series_number_error
 from ensue.data.tables.places import Places
 from ensue.data.tables.rows import SAMPLED_ROWS
 from ensue.data.tables.series_checks import Read
@@ -166,10 +166,7 @@ def _read_values(
 def _read_value(cell: Any, form: NumberFormat, step: str, where: str) -> float:
     value = form.read(cell) if is_filled(cell) else np.nan
     if value is None or abs(value) > LARGEST:
-        what = f"{format_cell(cell)} in the column {step!r} is not a valid number"
-        raise DataError(
-            what, where=where, hint="correct it", flag_hint="leave the cell empty and give --fill"
-        )
+        raise series_number_error(cell, step, where, value)
     return value
 
 
