@@ -17,8 +17,9 @@ from torch import nn
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.errors import Interrupted, UserError
+from ensue.evaluation.scores import Role
 from ensue.models.contract import Predictor
-from ensue.models.names import is_network
+from ensue.models.names import is_network, name_model
 from ensue.models.parameters import get_device
 from ensue.training import devices
 from ensue.training.contract import Callback, Feed, Note, Progress, Working
@@ -55,6 +56,18 @@ class Fitted:
     selected: tuple[str, ...] = ()
     updates: int = 0
     """Updates after which a network had its lowest validation loss."""
+    settings: Any = None
+    """Settings of the training, with those of this model."""
+
+    @property
+    def name(self) -> str:
+        """Name in the table of results."""
+        return name_model(self.settings.model)
+
+    @property
+    def role(self) -> Role:
+        """Role in the ranking: a network, or a baseline fitted in closed form."""
+        return "network" if is_network(self.settings.model) else "baseline"
 
 
 def prepare_hardware(run: Run, settings: Any, on_event: Callback) -> HardwareSettings:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from ensue.data.dataset import Dataset
 from ensue.data.feeds import ExampleFeed
-from ensue.evaluation.scores import Role, Score
+from ensue.evaluation.scores import Score
 from ensue.models.contract import Predictor
 from ensue.models.names import Models, is_network, name_model
 from ensue.settings import Settings
-from ensue.tasks.cached import DataSource, limit_model_size, save_codecs
+from ensue.tasks.cached import limit_model_size, save_codecs
 from ensue.tasks.fitting import (
     RESERVED_SHARE,
     Budget,
@@ -34,7 +35,24 @@ from ensue.tasks.results import CALIBRATION, Report
 from ensue.training.contract import Callback, Feed, Stage, Working
 from ensue.training.folder.run import Run
 
-D = TypeVar("D", bound=Dataset)
+
+class Data(Protocol):
+    """The data of a run: the training part and all others."""
+
+    def sample(self, every: int) -> Self:
+        """Select one in `every` examples of each part."""
+        ...
+
+
+D = TypeVar("D", bound=Data)
+
+
+class Source(Protocol):
+    """How the data of a task is read."""
+
+    def prepare(self, run: Run, settings: Any, files: Sequence[Path], on_event: Callback) -> Any:
+        """Read the data into the run, unless it is there. Raises DataError."""
+        ...
 
 
 class Training(ABC, Generic[D]):
@@ -43,7 +61,7 @@ class Training(ABC, Generic[D]):
     The settings of the task have the fields seed, data, model and training.
     """
 
-    source: ClassVar[DataSource[Any, Any]]
+    source: ClassVar[Source]
     """How the data is read."""
     models: ClassVar[Models]
 
@@ -64,8 +82,8 @@ class Training(ABC, Generic[D]):
         """Choose the baselines that suit the data, other than the run's own model."""
 
     @abstractmethod
-    def fit(self, model: Any, data: D) -> Fitted:
-        """Fit a model in closed form on the training part."""
+    def fit(self, settings: Any, data: D) -> Fitted:
+        """Fit the model of `settings` in closed form on the training part."""
 
     @abstractmethod
     def build(self, settings: Any, data: D) -> Any:
@@ -74,11 +92,15 @@ class Training(ABC, Generic[D]):
     def start(self, run: Run, settings: Any, network: Any, on_event: Callback) -> None:
         """Change the first weights of a network, unless the run is resumed."""
 
-    def feed(self, settings: Any, data: D) -> Feed:
+    def fits(self, data: D) -> int:
+        """Count how often a network is fitted, at most; a backtest may refit it."""
+        return 1
+
+    def feed(self, settings: Any, data: Any) -> Feed:
         """Make the training batches of a network."""
         return ExampleFeed(data["train"], settings.training.batching.batch_size, settings.seed)
 
-    def validate(self, model: Predictor, settings: Any, data: D) -> float:
+    def validate(self, model: Predictor, settings: Any, data: Any) -> float:
         """Compute the validation loss: nats per target."""
         return mean_nats(model, data["validation"], settings.training.batching.batch_size)
 
@@ -86,26 +108,28 @@ class Training(ABC, Generic[D]):
     def size(self, data: D) -> tuple[int, str]:
         """Count the training part, and name the unit."""
 
-    def calibrate(self, model: Predictor, data: D) -> Any:
+    def calibrate(self, fitted: Fitted, data: D) -> Any:
         """Fit a calibration on the part for it; None for a task without one."""
 
     @abstractmethod
-    def predict(self, model: Predictor, data: D) -> Any:
+    def predict(self, fitted: Fitted, data: D) -> Any:
         """Predict the test part, before calibration."""
 
     @abstractmethod
-    def score(
-        self, name: str, role: Role, fitted: Fitted, data: D, predicted: Any, calibration: Any
-    ) -> Score:
+    def score(self, fitted: Fitted, data: D, predicted: Any, calibration: Any) -> Score:
         """Score a model by its predictions of the test part."""
 
     @abstractmethod
-    def trained(self, run: Run, model: Any, data: D, calibration: Any) -> Any:
+    def trained(self, run: Run, fitted: Fitted, data: D, calibration: Any) -> Any:
         """Make of a fitted model what the person uses."""
 
     @abstractmethod
     def measure(self, trained: Any, data: D, predicted: Any) -> dict[str, Any]:
         """Measure the details of the result on the test part."""
+
+    def finish(self, trained: Any, fitted: Fitted, data: D, predicted: Any) -> Any:
+        """Do what is left once the model is scored, and return the trained model."""
+        return trained
 
     @abstractmethod
     def diagnose(
@@ -128,7 +152,7 @@ def train(
     data: D = verb.source.prepare(run, settings, files, on_event)
     settings = verb.resolve(settings, data, on_event)
     candidates = {name_model(one): one for one in verb.baselines(settings, data, on_event)}
-    fit_one, count = partial(_fit_baseline, verb, data), len(data["train"])
+    fit_one, count = partial(_fit_baseline, verb, settings, data), verb.size(data)[0]
     # Baselines come before the network, so that it gets the time that they leave.
     get_baselines = defer_failure(
         lambda: fit_baselines(candidates, fit_one, count, budget, on_event), on_event
@@ -136,46 +160,48 @@ def train(
     reserved = RESERVED_SHARE
     if is_network(settings.model):
         build = partial(_build, verb, run, settings, data)
-        score_some = partial(_score_some, verb, run, data)
+        score_some = partial(_score_some, verb, run, settings, data)
         reserved = estimate_reserve(run, build, score_some, hardware, budget, on_event)
     training = remaining_training(settings.training, hardware, budget, on_event, reserved)
+    training = training.model_copy(update={"minutes": training.minutes / verb.fits(data)})
     fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)
     baselines, notes = get_baselines()
     on_event(Stage("writing the report"))
     on_event(Working("scoring the test part"))
     # Calibration comes first: it is a part of the model, which is usable if the report fails.
-    trained, calibration = _calibrate(verb, run, fitted.model, data)
-    predicted = verb.predict(fitted.model, data)
-    role: Role = "network" if is_network(settings.model) else "baseline"
-    name = name_model(settings.model)
-    own = verb.score(name, role, fitted, data, predicted, calibration)
+    trained, calibration = _calibrate(verb, run, fitted, data)
+    predicted = verb.predict(fitted, data)
+    own = verb.score(fitted, data, predicted, calibration)
     scores = [*(score for score, _ in baselines.values()), own]
     details = verb.measure(trained, data, predicted)
+    warnings = verb.diagnose(run, data, scores, details)
+    trained = verb.finish(trained, fitted, data, predicted)
     chosen = (
         *notes,
         *fitted.selected,
         *(line for _, lines in baselines.values() for line in lines),
+        *verb.selected(trained),
     )
     conclude(
         run,
         verb.report,
         scores,
         verb.commands(),
-        selected=(*chosen, *verb.selected(trained)),
+        selected=chosen,
         details=details,
-        warnings=verb.diagnose(run, data, scores, details),
+        warnings=warnings,
     )
     return trained
 
 
-def fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback) -> Any:
+def fit(verb: Training[Any], run: Run, settings: Any, data: Dataset, on_event: Callback) -> Any:
     """Train in a new run on encoded data, without baselines or test, for scikit-learn."""
     hardware = prepare_hardware(run, settings, on_event)
     save_codecs(run, data)
     budget = Budget.of(settings.training)
     training = remaining_training(settings.training, hardware, budget, on_event)
     fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)
-    return _calibrate(verb, run, fitted.model, data)[0]
+    return _calibrate(verb, run, fitted, data)[0]
 
 
 def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback) -> Fitted:
@@ -184,11 +210,11 @@ def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback
         network = _build(verb, run, settings, data)
         verb.start(run, settings, network, on_event)
         validate = partial(verb.validate, network, settings, data)
-        return fit_network(
-            run, network, settings.training, verb.feed(settings, data), validate, on_event
-        )
+        feed = verb.feed(settings, data)
+        fitted = fit_network(run, network, settings.training, feed, validate, on_event)
+        return replace(fitted, settings=settings)
     on_event(Working(f"fitting {name_model(settings.model)}"))
-    fitted = verb.fit(settings.model, data)
+    fitted = replace(verb.fit(settings, data), settings=settings)
     run.write_arrays(fitted.model.arrays())
     validation = verb.validate(fitted.model, settings, data)
     log_closed_form(run, validation, fitted.seconds, verb.size(data), on_event)
@@ -201,27 +227,29 @@ def _build(verb: Training[D], run: Run, settings: Any, data: D) -> Any:
 
 
 def _fit_baseline(
-    verb: Training[D], data: D, model: Any, every: int
+    verb: Training[D], settings: Any, data: D, model: Any, every: int
 ) -> tuple[Score, tuple[str, ...]]:
     """Fit and score a baseline on one in `every` examples; also say what was selected."""
     data = data if every == 1 else data.sample(every)
-    fitted = verb.fit(model, data)
-    calibration, predicted = (one(fitted.model, data) for one in (verb.calibrate, verb.predict))
-    name = name_model(model)
-    return verb.score(name, "baseline", fitted, data, predicted, calibration), fitted.selected
+    settings = settings.model_copy(update={"model": model})
+    fitted = replace(verb.fit(settings, data), settings=settings)
+    calibration, predicted = (one(fitted, data) for one in (verb.calibrate, verb.predict))
+    return verb.score(fitted, data, predicted, calibration), fitted.selected
 
 
-def _score_some(verb: Training[D], run: Run, data: D, network: Predictor, every: int) -> None:
+def _score_some(
+    verb: Training[D], run: Run, settings: Any, data: D, network: Predictor, every: int
+) -> None:
     """Do what follows the training on one in `every` examples, to time it."""
-    data, fitted = data.sample(every), Fitted(network, 0.0)
-    calibration, predicted = (one(network, data) for one in (verb.calibrate, verb.predict))
-    verb.score("", "network", fitted, data, predicted, calibration)
-    verb.measure(verb.trained(run, network, data, calibration), data, predicted)
+    data, fitted = data.sample(every), Fitted(network, 0.0, settings=settings)
+    calibration, predicted = (one(fitted, data) for one in (verb.calibrate, verb.predict))
+    verb.score(fitted, data, predicted, calibration)
+    verb.measure(verb.trained(run, fitted, data, calibration), data, predicted)
 
 
-def _calibrate(verb: Training[D], run: Run, model: Any, data: D) -> tuple[Any, Any]:
+def _calibrate(verb: Training[D], run: Run, fitted: Fitted, data: D) -> tuple[Any, Any]:
     """Calibrate the run's model, and return it ready to use, with its calibration."""
-    calibration = verb.calibrate(model, data)
+    calibration = verb.calibrate(fitted, data)
     if calibration is not None:
         run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
-    return verb.trained(run, model, data, calibration), calibration
+    return verb.trained(run, fitted, data, calibration), calibration

@@ -13,7 +13,7 @@ from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
 from ensue.evaluation.predictions import Predictions
-from ensue.evaluation.scores import Role, Score, by_group, with_intervals
+from ensue.evaluation.scores import Score, by_group, with_intervals
 from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.contract import Predictor
@@ -71,9 +71,9 @@ class ClassifyTraining(Training[LabelledParts]):
             baselines = [MajoritySettings()]
         return [one for one in baselines if one.suits(shape, labels.kind) and one != settings.model]
 
-    def fit(self, model: Any, data: LabelledParts) -> Fitted:
+    def fit(self, settings: Any, data: LabelledParts) -> Fitted:
         """Fit a model in closed form, selecting on the validation part."""
-        began, fitted = perf_counter(), _build(model, data)
+        began, fitted = perf_counter(), _build(settings.model, data)
         selected = fitted.fit(data["train"], data["validation"])
         return Fitted(fitted, perf_counter() - began, selected or ())
 
@@ -100,24 +100,22 @@ class ClassifyTraining(Training[LabelledParts]):
         """Count the examples."""
         return len(data["train"]), "examples"
 
-    def calibrate(self, model: Predictor, data: LabelledParts) -> Calibration:
+    def calibrate(self, fitted: Fitted, data: LabelledParts) -> Calibration:
         """Fit temperature and conformal quantile on the calibration part, if there is one."""
         if "calibration" not in data.parts:
             return UNCALIBRATED
         part, labels = data["calibration"], data.labels
-        predictions, true = predict(model, part, labels), get_targets(part, labels)
+        predictions, true = predict(fitted.model, part, labels), get_targets(part, labels)
         temperature = fit_temperature(predictions, true)
         scaled = predictions.with_temperature(temperature)
         return Calibration(temperature, conformal_quantile(scaled, true), TARGET_COVERAGE)
 
-    def predict(self, model: Predictor, data: LabelledParts) -> Predictions:
+    def predict(self, fitted: Fitted, data: LabelledParts) -> Predictions:
         """Predict the test part."""
-        return predict(model, data["test"], data.labels)
+        return predict(fitted.model, data["test"], data.labels)
 
     def score(
         self,
-        name: str,
-        role: Role,
         fitted: Fitted,
         data: LabelledParts,
         predicted: Predictions,
@@ -130,14 +128,14 @@ class ClassifyTraining(Training[LabelledParts]):
             compute_metrics(predictions, true, calibration.bound), len(true), groups
         )
         cost, unit = by_group(losses(predictions, true), groups), get_loss_unit(data.labels.kind)
-        size = fitted.seconds, fitted.model.parameter_count
-        return Score(name, role, metrics, intervals, cost, unit, *size, count=len(true))
+        which, size = (fitted.name, fitted.role), (fitted.seconds, fitted.model.parameter_count)
+        return Score(*which, metrics, intervals, cost, unit, *size, count=len(true))
 
     def trained(
-        self, run: Run, model: Any, data: LabelledParts, calibration: Calibration
+        self, run: Run, fitted: Fitted, data: LabelledParts, calibration: Calibration
     ) -> LabelModel:
         """Make the classifier."""
-        return LabelModel(run, model, data.content, data.labels, calibration)
+        return LabelModel(run, fitted.model, data.content, data.labels, calibration)
 
     def measure(
         self, trained: LabelModel, data: LabelledParts, predicted: Predictions

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from ensue.data.tagged import TaggedParts, count_covered
-from ensue.evaluation.scores import Role, Score, with_intervals
+from ensue.evaluation.scores import Score, with_intervals
 from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
-from ensue.models.contract import Predictor
 from ensue.models.names import is_network
 from ensue.settings import Settings
 from ensue.tasks.fitting import Fitted
@@ -51,12 +50,12 @@ class TagTraining(Training[TaggedParts]):
                 on_event(Note(f"{what} (--set model.head=softmax tags words separately)"))
         return [one for one in baselines if one != settings.model]
 
-    def fit(self, model: Any, data: TaggedParts) -> Fitted:
+    def fit(self, settings: Any, data: TaggedParts) -> Fitted:
         """Fit a model of counts."""
         began, train = perf_counter(), data["train"]
         names = ("surface", "suffix", "capital", "target")
         fields = (np.asarray(train.steps[name]) for name in names)
-        fitted = model.build(data.sizes)
+        fitted = settings.model.build(data.sizes)
         fitted.fit(TaggedSteps(*fields, offsets=train.offsets, sizes=data.sizes))
         return Fitted(fitted, perf_counter() - began)
 
@@ -68,32 +67,24 @@ class TagTraining(Training[TaggedParts]):
         """Count the words."""
         return int(data["train"].offsets[-1]), "words"
 
-    def predict(self, model: Predictor, data: TaggedParts) -> Any:
+    def predict(self, fitted: Fitted, data: TaggedParts) -> Any:
         """Predict the most likely tag sequences."""
-        return predict_tags(model, data["test"])
+        return predict_tags(fitted.model, data["test"])
 
-    def score(
-        self,
-        name: str,
-        role: Role,
-        fitted: Fitted,
-        data: TaggedParts,
-        predicted: Any,
-        calibration: None,
-    ) -> Score:
+    def score(self, fitted: Fitted, data: TaggedParts, predicted: Any, calibration: None) -> Score:
         """Score a model by tags, and by spans if the tags encode any."""
         truth = make_truth(data["test"], data.tags, data.known_tags)
         metrics, intervals = with_intervals(truth.compute_metrics(predicted), truth.sentences)
         spans = truth.get_comparison_spans(predicted)
         unit = "errors per word" if spans is None else "span F1"
-        size = fitted.seconds, fitted.model.parameter_count
+        which, size = (fitted.name, fitted.role), (fitted.seconds, fitted.model.parameter_count)
         losses, count = truth.losses(predicted), len(truth.true)
-        return Score(name, role, metrics, intervals, losses, unit, *size, spans, count=count)
+        return Score(*which, metrics, intervals, losses, unit, *size, spans, count=count)
 
-    def trained(self, run: Run, model: Any, data: TaggedParts, calibration: None) -> TagModel:
+    def trained(self, run: Run, fitted: Fitted, data: TaggedParts, calibration: None) -> TagModel:
         """Make the tagger."""
         tags = data.tags[: data.known_tags]
-        return TagModel(run, model, data.codec, tags, open_tokenizer(data.codecs))
+        return TagModel(run, fitted.model, data.codec, tags, open_tokenizer(data.codecs))
 
     def measure(self, trained: TagModel, data: TaggedParts, predicted: Any) -> dict[str, Any]:
         """Measure the model by tag and by type of span."""
