@@ -7,7 +7,7 @@ from typing import Any
 
 from ensue.settings import Choice, Settings, visit_fields
 from ensue.tasks import TASKS
-from ensue.tasks.generate.trained import GenerationSettings
+from ensue.tasks.requests import REQUESTS
 
 PATH = Path(__file__).parent / "settings.md"
 INTRODUCTION = """\
@@ -60,7 +60,9 @@ def page() -> str:
             verbs.setdefault(part, {})[verb] = None
             titles.setdefault(part, f"`{key}`: {name}")
     tables += [table(f"{title} ({', '.join(verbs[part])})", part) for part, title in titles.items()]
-    tables.append(table("`generate` (flags, and keywords in Python)", GenerationSettings))
+    tables += [
+        table(f"`{verb}` (flags, and keywords in Python)", kind) for verb, kind in REQUESTS.items()
+    ]
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 
 

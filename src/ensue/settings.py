@@ -33,6 +33,8 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 SizeName: TypeAlias = Literal["tiny", "small", "base", "large"]
 """Size of a network."""
+Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
+"""Precision of matrices; int8 has a scale per output."""
 LONG_NUMBER = re.compile(r"[0-9](_?[0-9]){4000}")
 """Numbers longer than Python's limit on parsing integers."""
 TYPED = 200

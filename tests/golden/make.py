@@ -31,7 +31,7 @@ if __name__ == "__main__":
 
     answers = {
         "nats_per_character": evaluate(model, []).likelihood.nats_per_character,
-        "samples": [sample.text for sample in model.samples("ma", n=5, length=12, seed=7)],
+        "samples": [sample.text for sample in model.samples("ma", 5, length=12, seed=7)],
     }
     (folder / "answers.json").write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder / "cache" / "novelty", ignore_errors=True)

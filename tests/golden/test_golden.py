@@ -26,9 +26,9 @@ def test_a_saved_run_answers_as_it_did(saved: Path, tmp_path: Path) -> None:
     assert evaluate(model, []).likelihood.nats_per_character == pytest.approx(
         answers["nats_per_character"], abs=1e-5
     )
-    assert [sample.text for sample in model.samples("ma", n=5, length=12, seed=7)] == answers[
+    assert [sample.text for sample in model.samples("ma", 5, length=12, seed=7)] == answers[
         "samples"
     ]
-    assert model.samples(n=1, novelty=True)[0].novelty is not None
+    assert model.samples(novelty=True)[0].novelty is not None
     summary = summarise(model.run, find_task(model.run.about["task"]).report)
     assert f"{answers['nats_per_character']:.3f}" in summary.rows[-1]

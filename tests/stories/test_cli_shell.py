@@ -21,7 +21,7 @@ from ensue.cli.main import app, main
 from ensue.cli.output import print_json
 from ensue.cli.progress import Live, Plain, follow
 from ensue.cli.tables import plain_table, show_table
-from ensue.tasks.generate.trained import GenerationSettings
+from ensue.tasks.requests import GenerateRequest
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.settings import TrainingSettings
 
@@ -50,7 +50,7 @@ def test_help_loads_no_torch(command: str) -> None:
 def test_help_tells_the_defaults_that_count(capsys: pytest.CaptureFixture[str]) -> None:
     minutes = TrainingSettings().minutes
     for line, said in {
-        "generate": f"Maximum length in symbols; {GenerationSettings().length} by default.",
+        "generate": f"may end earlier. [default: {GenerateRequest().length}]",
         "train generate": f"Time budget of the whole command in minutes; {minutes:g} if neither",
         "demo": "Time budget in minutes; 1 by default.",
     }.items():
@@ -121,7 +121,10 @@ def test_help_is_quick() -> None:
             "--set model.order=0: 'order' cannot be 0: ",
         ),
         ("demo --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
-        ("generate run --samples 1.5", 'Invalid value for --samples: "1.5" is not an integer; '),
+        (
+            "generate run --samples 1.5",
+            "--samples cannot be '1.5': input should be a valid integer, ",
+        ),
         (
             "generate run --temperature inf",
             "--temperature cannot be 'inf': input should be a finite number; ",

@@ -313,7 +313,7 @@ def test_writing_for_programs_and_with_novelty(
 
 def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ensue.open(run)
-    together = model.samples(n=5, length=20, novelty=True)
+    together = model.samples(samples=5, length=20, novelty=True)
     monkeypatch.setattr("ensue.tasks.generate.trained.BATCH_SIZE", 2)
     asked: list[Sequence[int]] = []
     true = model.steps
@@ -322,7 +322,8 @@ def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyP
         "steps",
         lambda prompt, numbers, more: asked.append(numbers) or true(prompt, numbers, more),
     )
-    found = model.written(n=5, length=20, novelty=True)
+    request = model.request(samples=5, length=20, novelty=True)
+    found = model.answer(request)
     assert (next(found), next(found)) == tuple(together[:2])
     assert asked == [range(2)]
     assert list(found) == together[2:]
@@ -334,7 +335,7 @@ def test_a_prompt_with_unknown_symbols_is_told(
     assert main(["generate", run, "--prompt", "Zé", "--length", "5"]) == 0
     assert (
         capsys.readouterr().err
-        == "ensue: 2 symbols of the prompt are unknown: not in the training data\n"
+        == "ensue: the prompt: 2 symbols are unknown: not in the training data\n"
     )
 
 
@@ -512,7 +513,7 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
         f"generate {text}": f"text.txt: this is a file, not a run folder; "
         f"to train on it, see `ensue check {text}`; then give the folder of that run",
         f"generate {run} --temperature -1": "--temperature cannot be '-1': input should be greater than or equal to 0",
-        f"generate {run} --length 0": "'length' cannot be 0",
+        f"generate {run} --length 0": "--length cannot be '0': input should be greater than or equal to 1",
         f"train generate {run}": "this is the folder of a run, not data; give data; to go on with its training, "
         f"`ensue resume {run}`",
         f"train forecast {run}": "this is the folder of a run, not data",
@@ -530,7 +531,7 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
         f"train generate {text} --model nowhere.py": "nowhere.py: cannot be read: No such file or directory",
         f"generate {run} --regex [": "pattern '[', character 1: this class is never closed",
         f"generate {run} --regex é+": "no match can be written with the symbols that the model knows",
-        f"generate {run} --samples 0": 'Invalid value "0" for --samples. Must be >= 1',
+        f"generate {run} --samples 0": "--samples cannot be '0': input should be greater than or equal to 1",
         f"evaluate {run} --surprising -1": 'Invalid value "-1" for --surprising. Must be >= 0',
         f"inspect {run} --longest 0": "inspect: 'longest' cannot be 0: input should be greater than or equal to 2",
         f"resume {run}": "or train another: a model fitted in closed form cannot train longer",
@@ -636,4 +637,4 @@ def test_unknown_symbols_are_told_in_turns_too(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("Z\n"))
     assert main(["generate", run, "--interactive", "--length", "3"]) == 0
-    assert "1 symbol of the prompt is unknown" in capsys.readouterr().err
+    assert "the prompt: 1 symbol is unknown" in capsys.readouterr().err

@@ -209,7 +209,7 @@ def test_a_run_that_may_not_be_written_answers_all_the_same(
     monkeypatch.setattr("ensue.atomic_io.os.replace", refuse)
     monkeypatch.setattr(Path, "mkdir", refuse)
     model = ensue.open(run)
-    assert model.samples(n=1, length=5, novelty=True)[0].novelty is not None
+    assert model.samples(length=5, novelty=True)[0].novelty is not None
     with pytest.raises(
         RunError, match=r"cannot be written \(Permission denied\); check the folder"
     ):

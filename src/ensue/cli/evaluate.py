@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
-from ensue.cli.integer import Integer
+from ensue.cli.flags import Integer
 from ensue.cli.output import show_line
 from ensue.cli.train.options import LabelledColumnOptions
+from ensue.settings import Precision
 
 if TYPE_CHECKING:
     from ensue.tasks.generate.evaluation import Evaluation
@@ -34,7 +35,7 @@ def evaluate(  # noqa: PLR0913 - each is a flag
     surprising: Annotated[Integer, Parameter(validator=validators.Number(gte=0))] = 0,
     novelty: bool = False,
     prequential: bool = False,
-    precision: Literal["fp32", "bf16", "int8"] = "fp32",
+    precision: Precision = "fp32",
     columns: Annotated[LabelledColumnOptions, Parameter(name="*")] = LabelledColumnOptions(),  # noqa: B008 - it is frozen
     json: bool = False,
 ) -> None:
@@ -136,7 +137,7 @@ class EvaluateOptions:
     lines: bool
     surprising: int
     novelty: bool
-    precision: Literal["fp32", "bf16", "int8"]
+    precision: Precision
     json: bool
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from ensue.cli.integer import Integer
+from ensue.cli.flags import Integer
 
 if TYPE_CHECKING:
     from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast

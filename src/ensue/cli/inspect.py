@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from ensue.cli.integer import Integer
+from ensue.cli.flags import Integer
 
 if TYPE_CHECKING:
     from ensue.tasks.generate.trained import TextModel

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ensue.cli.generate import warn_of_unknown
-from ensue.cli.output import Output
+from ensue.cli.output import Output, show_finding
+from ensue.data.contract import Listener
 from ensue.data.files import refuse_undecoded
 from ensue.decoding.rollout import read
 from ensue.decoding.stepper import predict
@@ -15,19 +15,22 @@ from ensue.errors import DataError
 
 if TYPE_CHECKING:
     from ensue.tasks.generate.trained import TextModel
+    from ensue.tasks.requests import GenerateRequest
 
 HELP = """Type a text and the model continues it. An empty line: it continues by itself.
 ?: show the ten most probable next symbols.  ?3: take the third.  Ctrl-D ends."""
-SHOWN = 10
+SHOWN, LENGTH = 10, 80
 
 
-def converse(model: TextModel, text: str, options: dict[str, Any]) -> None:
+def converse(model: TextModel, text: str, request: GenerateRequest) -> None:
     """Take turns until the input ends.
 
     Each turn of the model has its own seed, so that equal prompts give different continuations.
     """
     print(HELP)
-    options = {"length": 80, "seed": 1} | options
+    listener = Listener(show_finding)
+    model.warn_of_unknown(text, listener)
+    length = request.length if "length" in request.model_fields_set else LENGTH
     for turn in range(10**9):
         try:
             typed = input("> ")
@@ -41,9 +44,10 @@ def converse(model: TextModel, text: str, options: dict[str, Any]) -> None:
         if typed.startswith("?"):
             text += choose(model, text, typed[1:])
             continue
-        warn_of_unknown(model, typed)
+        model.warn_of_unknown(typed, listener)
         text += typed
-        continuation = model.generate(text, **options | {"seed": options["seed"] + turn})
+        turned = request.model_copy(update={"length": length, "seed": request.seed + turn})
+        continuation = next(model.answer(turned, text)).text
         print(typed + continuation, file=Output())
         text += continuation
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from ensue.cli.integer import Integer
+from ensue.cli.flags import Integer
 
 app = App(name="resume")
 

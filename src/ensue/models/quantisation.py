@@ -7,10 +7,10 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from ensue.engine.step.network import Precision
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.sequence import SequenceModel
+from ensue.settings import Precision
 
 
 def quantise(model: Autoregressive, weights: Precision) -> Autoregressive:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from ensue.cli.integer import Integer
+from ensue.cli.flags import Integer
 from ensue.cli.train.options import DEFAULTS, Flags, SeriesOptions
 
 app = App(name="forecast")

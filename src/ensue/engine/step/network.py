@@ -20,6 +20,7 @@ from ensue.engine.native import Instruction, fill_tile, instruction
 from ensue.engine.shapes import Row, StateShapes, check_state
 from ensue.engine.step import structures
 from ensue.native import library
+from ensue.settings import Precision
 from ensue.state import State
 
 Kind = Literal["row", "before", "after", "all", "tile", "units"]
@@ -28,8 +29,6 @@ WHERE: dict[Kind, int] = {"row": 0, "before": 0, "after": 0, "all": 1, "tile": 2
 
 A state is read `before` and written `after` the tick.
 """
-Precision = Literal["fp32", "bf16", "int8"]
-"""Precision of matrices; int8 has a scale per output."""
 FORMATS: dict[Precision, int] = {"fp32": 0, "bf16": 1, "int8": 2}
 _LINE = 16
 """Numbers per cache line; values in a row are aligned to it."""

@@ -5,34 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-from pydantic import Field
 from torch import nn
 
 from ensue.atomic_io import format_errors
 from ensue.data.codecs import load_codec
-from ensue.data.contract import Codec, Ids
+from ensue.data.contract import SILENT, Codec, Finding, Ids, Listener
 from ensue.data.prepare import Prepared
 from ensue.decoding.constraints.matching import Matching, only
 from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
-from ensue.decoding.sampling import SamplingSettings
 from ensue.decoding.stepper import Rules
-from ensue.engine.step.network import Precision
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.parameters import load_into
 from ensue.models.quantisation import quantise
-from ensue.settings import Settings, read_arguments
+from ensue.settings import Precision, Settings, read_arguments
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate.baselines import Counted, concatenate, take_last
 from ensue.tasks.generate.data import load_parts
 from ensue.tasks.in_memory import as_lines
+from ensue.tasks.requests import GenerateRequest
 from ensue.training.folder.run import WEIGHTS, Run
 
 MIXTURE = "mixture.safetensors"
@@ -42,46 +40,11 @@ BATCH_SIZE = 32
 """Samples generated at once: more are hardly faster per sample, and delay the first one."""
 
 
-class GenerationSettings(Settings):
-    """Number, length, stop text and constraints of generated texts."""
-
-    n: int = Field(1, ge=1)
-    """Number of texts; the flag is `--samples`."""
-    novelty: bool = False
-    """Report how much of each text is copied from the training data."""
-    length: int = Field(400, ge=1)
-    """Maximum length in symbols; records may end earlier."""
-    seed: int = Field(1, ge=0, lt=1 << 63)
-    """Random seed."""
-    stop: str = ""
-    """Stop text: generation ends after it."""
-    allowed_characters: str = ""
-    """Allowed characters; no others are generated."""
-    regex: str = ""
-    """Regular expression that the complete text must match."""
-    precision: Literal["fp32", "bf16", "int8"] = "fp32"
-    """Precision of the network's weights: bf16 and int8 are faster, and slightly less accurate."""
-    filters: SamplingSettings = SamplingSettings()
-    """Filters of the distribution from which symbols are sampled."""
-
-
-def generation_settings(**options: Any) -> GenerationSettings:
-    """Make the settings from keywords, those of the sampling filters included.
-
-    Raises SettingError for an unknown keyword or a wrong value.
-
-    >>> generation_settings(temperature=0.5, length=10).filters.temperature
-    0.5
-    """
-    filters = {name: options.pop(name) for name in SamplingSettings.model_fields if name in options}
-    options["filters"] = read_arguments(SamplingSettings, filters, "generate")
-    return read_arguments(GenerationSettings, options, "generate")
-
-
 @dataclass(frozen=True)
 class GeneratedText:
     """One sample: its text without the prompt, and its negative log-likelihood without filters."""
 
+    prompt: str
     number: int
     text: str
     nats: float
@@ -96,67 +59,74 @@ class GeneratedText:
 class TextModel(Trained):
     """The trained model that `ensue.train("generate", ...)` and `ensue.open(run)` return."""
 
+    request = GenerateRequest
+
     def __init__(self, run: Run, codec: Codec, model: Autoregressive) -> None:
         self.run, self.codec, self.model = run, codec, model
         self._quantised: dict[Precision, tuple[Autoregressive, Autoregressive]] = {}
 
     def generate(self, prompt: str = "", **options: Any) -> str:
-        """Generate one text that continues the prompt.
-
-        `options` are the fields of GenerationSettings and SamplingSettings.
-        """
-        return self.samples(prompt, n=1, **options)[0].text
+        """Generate one text that continues the prompt; `options` are fields of the request."""
+        return self.samples(prompt, 1, **options)[0].text
 
     def samples(
-        self, prompt: str = "", n: int = 1, novelty: bool = False, **options: Any
+        self, prompt: str = "", samples: int = 1, novelty: bool = False, **options: Any
     ) -> list[GeneratedText]:
-        """Generate `n` texts, each with its negative log-likelihood and, on request, novelty."""
-        return list(self.written(prompt, n, novelty, **options))
+        """Generate texts, each with its negative log-likelihood and, on request, novelty."""
+        options |= {"samples": samples, "novelty": novelty}
+        return list(self.answer(make_request(**options), prompt))
 
-    def written(
-        self, prompt: str = "", n: int = 1, novelty: bool = False, **options: Any
+    def answer(
+        self, request: GenerateRequest, data: str | None = None, listener: Listener = SILENT
     ) -> Iterator[GeneratedText]:
-        """Generate the same texts one by one, each as soon as its batch is finished."""
-        settings = generation_settings(n=n, novelty=novelty, **options)
+        """Generate texts that continue the prompt `data`, each as soon as its batch is finished.
+
+        `listener` hears of symbols of the prompt that are unknown.
+        """
+        prompt = as_lines("" if data is None else data, "prompt")
+        self.warn_of_unknown(prompt, listener)
         nothing = Sample(np.zeros(0, np.int64), np.zeros(0))
-        for first in range(0, settings.n, BATCH_SIZE):
-            numbers = range(first, min(first + BATCH_SIZE, settings.n))
-            collected = collect(self.steps(prompt, numbers, settings))
+        for first in range(0, request.samples, BATCH_SIZE):
+            numbers = range(first, min(first + BATCH_SIZE, request.samples))
+            collected = collect(self.steps(prompt, numbers, request))
             found = [collected.get(number, nothing) for number in numbers]
-            texts = [self._cut(self._after(prompt, sample.ids), settings) for sample in found]
+            texts = [self._cut(self._after(prompt, sample.ids), request) for sample in found]
             novelties = (
-                self.training_data.novelty(texts) if settings.novelty else [None] * len(texts)
+                self.training_data.novelty(texts) if request.novelty else [None] * len(texts)
             )
             for number, text, sample, own in zip(numbers, texts, found, novelties, strict=True):
-                yield GeneratedText(number, text, float(sample.nats.sum()), len(sample.ids), own)
+                nats = float(sample.nats.sum())
+                yield GeneratedText(prompt, number, text, nats, len(sample.ids), own)
 
-    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:
+    def stream(
+        self, request: GenerateRequest, prompt: str = "", listener: Listener = SILENT
+    ) -> Iterator[str]:
         """Generate one text piece by piece, each piece as soon as it is certain."""
-        settings = generation_settings(**options)
+        self.warn_of_unknown(prompt, listener)
         ids: list[int] = []
         sent = ""
-        for step in self.steps(prompt, range(1), settings):
+        for step in self.steps(prompt, range(1), request):
             ids += step.ids.tolist()
-            text = self._cut(self._after(prompt, ids), settings)
+            text = self._cut(self._after(prompt, ids), request)
             # The end is held back: a character may take several symbols, and a stop text may begin.
-            held = max(len(settings.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
+            held = max(len(request.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
             certain = text if step.finished.any() else text[: max(len(text) - held, len(sent))]
             if certain != sent:
                 yield certain[len(sent) :]
                 sent = certain
 
     def steps(
-        self, prompt: str, numbers: Sequence[int], settings: GenerationSettings
+        self, prompt: str, numbers: Sequence[int], settings: GenerateRequest
     ) -> Iterator[Step]:
         """Generate symbol by symbol. Raises PromptError if no text can satisfy the options."""
         contexts = [self.context(prompt)] * len(numbers)
         model = self.with_precision(settings.precision).model
         rules = self._rules(settings, self._omits_blank(prompt))
-        return rollout(model, contexts, settings.filters, rules, settings.seed, numbers)
+        return rollout(model, contexts, settings, rules, settings.seed, numbers)
 
     def with_precision(self, precision: Precision) -> TextModel:
         """Return the model with its matrices quantised to `precision`; they are cached."""
-        precision = generation_settings(precision=precision).precision
+        precision = make_request(precision=precision).precision
         if precision == "fp32":
             return self
         if self._quantised.get(precision, (None,))[0] is not self.model:
@@ -186,9 +156,11 @@ class TextModel(Trained):
         ids = self.codec.encode("\n")
         return ids[ids != self.codec.unknown] if self.codec.unknown is not None else ids
 
-    def unknown_in(self, prompt: str) -> int:
-        """Count the symbols of a prompt that are not in the vocabulary."""
-        return len(self.codec.unknowns(prompt))
+    def warn_of_unknown(self, prompt: str, listener: Listener) -> None:
+        """Report symbols of a prompt that are not in the vocabulary."""
+        if count := len(self.codec.unknowns(prompt)):
+            what = "1 symbol is" if count == 1 else f"{count} symbols are"
+            listener.on_finding(Finding("the prompt", f"{what} unknown: not in the training data"))
 
     @cached_property
     def training_data(self) -> TrainingData:
@@ -227,7 +199,7 @@ class TextModel(Trained):
         text = self.codec.decode([*before.tolist(), *ids])[len(self.codec.decode(before)) :]
         return text.removeprefix(" ") if prompt[-1:].isspace() else text
 
-    def _cut(self, text: str, settings: GenerationSettings) -> str:
+    def _cut(self, text: str, settings: GenerateRequest) -> str:
         """Cut the text after its stop text; the last symbol may extend beyond."""
         at = text.find(settings.stop) if settings.stop else -1
         return text if at < 0 else text[: at + len(settings.stop)]
@@ -239,7 +211,7 @@ class TextModel(Trained):
         before = self.codec.decode(self.context(prompt))
         return prompt[-1:].isspace() or before[-1:] in ("", "\n")
 
-    def _rules(self, settings: GenerationSettings, omits_blank: bool | None) -> Rules:
+    def _rules(self, settings: GenerateRequest, omits_blank: bool | None) -> Rules:
         codec = self.codec
         if settings.allowed_characters and settings.regex:
             raise PromptError(
@@ -262,6 +234,15 @@ class TextModel(Trained):
     @cached_property
     def _spellings(self) -> list[bytes]:
         return self.codec.spellings()
+
+
+def make_request(**options: Any) -> GenerateRequest:
+    """Make the request from keywords. Raises SettingError for an unknown one or a wrong value.
+
+    >>> make_request(temperature=0.5, length=10).temperature
+    0.5
+    """
+    return read_arguments(GenerateRequest, options, "generate")
 
 
 def mixture_arrays(mixture: Mixture) -> dict[str, np.ndarray]:

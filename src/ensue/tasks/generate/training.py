@@ -358,7 +358,7 @@ def _conclude(
         what = "no time is left to search the training data for copies"
         on_event(Note(f"{what}; use `ensue generate RUN --novelty`"))
     samples = tuple(
-        trained.samples(n=3, length=300, temperature=0.8, novelty=searches, seed=settings.seed)
+        trained.samples("", 3, length=300, temperature=0.8, novelty=searches, seed=settings.seed)
     )
     size, validation = parts.codec.size, parts.validation
     unigram = float(unigram_nats(validation, symbol_counts(parts.train.ids, size)).mean())
