@@ -218,6 +218,25 @@ def test_an_order_that_takes_the_cap_says_so(text: Path, tmp_path: Path) -> None
     ) in said
 
 
+def test_a_baseline_below_the_order_of_the_model_is_given_no_advice(
+    text: Path, tmp_path: Path
+) -> None:
+    notes: list[str] = []
+    settings = ["model.max_order=3", "baseline.max_order=2"]
+    ensue.train(
+        "generate",
+        text,
+        model="ngram",
+        out=tmp_path / "run",
+        settings=settings,
+        on_event=_notes(notes),
+    )
+    assert any("(--set model.max_order=8)" in note for note in notes)
+    assert not any("baseline.max_order" in note for note in notes)
+    report = (tmp_path / "run" / "report.md").read_text()
+    assert "baseline.max_order=7" not in report
+
+
 def test_what_is_counted_at_one_go_is_no_network_that_has_hardly_begun(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("".join(np.random.default_rng(1).choice(list("abc "), 20_000).tolist()))

@@ -259,9 +259,9 @@ def test_the_same_in_python(run: str) -> None:
 MODELS = [
     ["--model", "hmm"],
     ["--model", "most-frequent-tag"],
-    ["--model", "convolution", "--set", "model.head=softmax"],
-    ["--model", "gru", "--set", "model.spelling=bidirectional"],
-    ["--model", "recurrent"],
+    ["--model", "convolution", "--size", "tiny", "--set", "model.head=softmax"],
+    ["--model", "gru", "--size", "tiny", "--set", "model.spelling=bidirectional"],
+    ["--model", "recurrent", "--size", "tiny"],
 ]
 
 
@@ -274,7 +274,7 @@ def test_every_model_trains_and_opens(folder: Path, tmp_path: Path, choice: list
         str(folder / "test.conllu"),
         "--out",
         str(out),
-        *QUICK[:-2],
+        *QUICK[2:-2],
         "--set",
         "training.steps=3",
     ]

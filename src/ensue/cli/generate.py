@@ -49,6 +49,9 @@ def generate(
         if prompt == "-":
             what, hint = "--interactive reads the standard input itself", "leave out --prompt -"
         raise SettingError(what, where="generate", hint=hint)
+    if greedy and request.temperature not in (0, 1):
+        what, hint = "--greedy is --temperature 0", "leave one of them out"
+        raise SettingError(what, where="--temperature", hint=hint)
     request = request.model_copy(update={"temperature": 0.0}) if greedy else request
     model: TextModel = open_run(run, "generate")
     prompt = read_prompt(prompt)

@@ -16,8 +16,8 @@ from ensue.settings import Precision
 def quantise(model: Autoregressive, weights: Precision) -> Autoregressive:
     """Round the matrices of a model's network; embeddings and biases stay in float32.
 
-    int8 has one scale per output, which maps the largest of its weights to 127. An n-gram is
-    returned unchanged.
+    int8 has one scale per output, which maps the largest of its weights to 127. The
+    n-gram of a mixture is not changed.
     """
     if weights == "fp32":
         return model

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ensue.errors import SettingError
 from ensue.layers import RecurrentSettings
-from ensue.models.names import Models, resize
+from ensue.models.names import Models, is_network, resize
 from ensue.settings import Settings, assign, parse_toml, read
 from ensue.tasks.contract import Choices, Proposal
 from ensue.training.folder.run import SMALL
@@ -49,8 +49,21 @@ def load_config(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
     return read(kind, values, where=str(choices.config) if choices.config else None), values
 
 
-def finish(settings: Any, reasons: Sequence[str]) -> Proposal:
-    """Make the proposal; a cell that does not compile is reported before the data is read."""
+NETWORK_OPTIONS = {"size": (None,), "epochs": (None,), "device": (None, "auto", "cpu")}
+"""Options that only a network has, and their values for other models."""
+
+
+def finish(settings: Any, reasons: Sequence[str], choices: Choices) -> Proposal:
+    """Make the proposal; a cell that does not compile is reported before the data is read.
+
+    Raises SettingError for options that only a network has.
+    """
+    if not is_network(settings.model):
+        for option, values in NETWORK_OPTIONS.items():
+            if (given := getattr(choices, option)) not in values:
+                what = f"{settings.model.name} is fitted in closed form, without {option} {given}"
+                hint = "leave it out, or choose a network with --model, such as lstm"
+                raise SettingError(what, where=f"--{option}", hint=hint)
     body = getattr(settings.model, "body", None)
     if isinstance(body, RecurrentSettings):
         body.program()

@@ -204,6 +204,16 @@ class Scored:
         return asdict(self)
 
 
+LARGE = 1e7
+"""Size from which on a metric is written with a power of ten."""
+
+
 def format_metric(value: float | None, form: str) -> str:
-    """Write a metric, or "none" where it is not defined or not finite."""
-    return "none" if value is None or not isfinite(value) else f"{value:{form}}"
+    """Write a metric, or "none" where it is not defined or not finite.
+
+    >>> format_metric(34384088433.9752, ".2f"), format_metric(12.5, ".2f")
+    ('3.438e+10', '12.50')
+    """
+    if value is None or not isfinite(value):
+        return "none"
+    return f"{value:{form if abs(value) < LARGE else '.4g'}}"

@@ -81,7 +81,7 @@ def _propose(choices: Choices) -> Proposal:
     if settings.pretrained and choices.model is None and "model" not in values:
         settings = change(settings, model=match_pretrained(settings.model, settings.pretrained))
         reasons.append(f"embedding and body of {settings.pretrained}, so that its weights fit")
-    return finish(settings, reasons)
+    return finish(settings, reasons, choices)
 
 
 def _choose_reader(choices: Choices) -> tuple[str, str | None]:

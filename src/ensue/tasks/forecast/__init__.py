@@ -5,7 +5,6 @@ from __future__ import annotations
 from ensue.data.demos import demo_name
 from ensue.errors import SettingError
 from ensue.models.baselines.ridge import RidgeSettings
-from ensue.models.names import is_network
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.forecast.data import DEMO
 from ensue.tasks.forecast.report import BACKTEST, SERIES
@@ -28,11 +27,7 @@ def _propose(choices: Choices) -> Proposal:
         name = _choose_default(apply_overrides(settings, choices), choices, reasons)
     settings = with_budget(with_model(settings, choices, MODELS, name), choices)
     settings = apply_overrides(settings, choices)
-    unused = [name for name in ("size", "minutes", "epochs") if getattr(choices, name) is not None]
-    if unused and not is_network(settings.model):
-        name = settings.model.name
-        reasons.append(f"{name} is fitted in closed form and ignores {' and '.join(unused)}")
-    return finish(settings, reasons)
+    return finish(settings, reasons, choices)
 
 
 def _choose_default(settings: ForecastSettings, choices: Choices, reasons: list[str]) -> str | None:

@@ -106,7 +106,7 @@ def _propose(choices: Choices) -> Proposal:
     settings = _with_format(apply_overrides(settings, choices), choices.data, reasons)
     if isinstance(settings.model, SequenceSettings):
         settings.model.refuse_contradictions()  # before n-grams are counted
-    return finish(settings, reasons)
+    return finish(settings, reasons, choices)
 
 
 def _with_format(

@@ -92,7 +92,8 @@ def describe_choice(
 ) -> tuple[str, ...]:
     """Describe what of an n-gram was selected on which part; empty if all of it was set.
 
-    `part` is the name of its settings, `model` or `baseline`.
+    `part` is the name of its settings, `model` or `baseline`; empty if a higher order is not
+    worth trying.
     """
     if not settings.open:
         return ()
@@ -103,7 +104,7 @@ def describe_choice(
     if settings.order != "auto":
         return (f"the discounts of the n-gram{which}: on the validation part, {then}",)
     selected = f"the order of the n-gram{which}, {order}: on the validation part, {then}"
-    if order == settings.max_order and order + MORE_ORDERS <= LARGEST_ORDER:
+    if part and order == settings.max_order and order + MORE_ORDERS <= LARGEST_ORDER:
         more = f"--set {part}.max_order={order + MORE_ORDERS}"
         selected += (
             f"; {order} is the highest order that was tried, and a higher one may predict "

@@ -18,12 +18,13 @@ from ensue.decoding.constraints.matching import Matching, only
 from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
 from ensue.decoding.stepper import Rules
-from ensue.errors import PromptError, RunError
+from ensue.errors import PromptError, RunError, SettingError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.parameters import load_into
 from ensue.models.quantisation import quantise
+from ensue.models.sequence import SequenceModel
 from ensue.settings import Precision, Settings, read_arguments
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
@@ -125,10 +126,16 @@ class TextModel(Trained):
         return rollout(model, contexts, settings, rules, settings.seed, numbers)
 
     def with_precision(self, precision: Precision) -> TextModel:
-        """Return the model with its matrices quantised to `precision`; they are cached."""
+        """Return the model with its matrices quantised to `precision`; they are cached.
+
+        Raises SettingError for a model that has no network.
+        """
         precision = make_request(precision=precision).precision
         if precision == "fp32":
             return self
+        if not isinstance(self.model, SequenceModel | Mixture):
+            what = f"the model of this run is no network, and has no weights in {precision}"
+            raise SettingError(what, where="precision", hint="leave it out")
         if self._quantised.get(precision, (None,))[0] is not self.model:
             self._quantised[precision] = self.model, quantise(self.model, precision)
         return TextModel(self.run, self.codec, self._quantised[precision][1])

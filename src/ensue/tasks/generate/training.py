@@ -134,13 +134,21 @@ def _count(
         run.describe({name: {"skipped": True}})
         return None
     run.describe({name: {**asdict(baseline.plan), "validation": baseline.validation}})
-    part = "model" if ngram is settings.model else "baseline"
-    messages = describe_choice(ngram, baseline, part=part) or (
+    messages = describe_choice(ngram, baseline, part=_get_part(settings, ngram)) or (
         f"the n-gram has order {baseline.best.order}",
     )
     for note in (*messages, *note_cuts(baseline.plan, parts.train, ngram, share)):
         on_event(Note(note))
     return baseline
+
+
+def _get_part(settings: GenerateSettings, ngram: NgramSettings) -> str:
+    """Name the settings of an n-gram; empty for a baseline below the order of the run's n-gram."""
+    own = settings.model
+    if ngram is own:
+        return "model"
+    higher = isinstance(own, NgramSettings) and own.highest_order > ngram.highest_order
+    return "" if higher else "baseline"
 
 
 def _estimate_reserve(
@@ -243,7 +251,9 @@ def _train_ngram(
         on_event(Note(selected[0]))
     else:
         rows.append(scoring.ngram(best))
-        selected = describe_choice(settings.baseline, best)
+        selected = describe_choice(
+            settings.baseline, best, part=_get_part(settings, settings.baseline)
+        )
     rows.append(scoring.ngram(model, " as set"))
     selected += describe_choice(ngram, model, " as set", "model")
     return _conclude(run, settings, parts, model.best, Table(rows, selected), on_event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from ensue.errors import SettingError
+from ensue.models.names import is_network
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
@@ -22,7 +24,11 @@ def _propose(choices: Choices) -> Proposal:
             "model lstm, bidirectional, with a CRF: the standard tagger (choose with --model)"
         )
     settings = with_model(settings, choices, MODELS)
-    return finish(apply_overrides(with_budget(settings, choices), choices), reasons)
+    settings = apply_overrides(with_budget(settings, choices), choices)
+    if settings.vectors and not is_network(settings.model):
+        what = f"the model {settings.model.name} takes no word vectors"
+        raise SettingError(what, where="--vectors", hint="leave it out")
+    return finish(settings, reasons, choices)
 
 
 TAG = Task(

@@ -33,7 +33,7 @@ from ensue.data.readers.tagged.columns import (
 from ensue.data.readers.tagged.conllu import CONLLU, Conllu
 from ensue.data.readers.tagged.lists import JsonLists
 from ensue.data.tables.rows import read_json_rows
-from ensue.errors import DataError
+from ensue.errors import DataError, SettingError
 
 TagFormat: TypeAlias = Literal["conllu", "columns", "tsv", "jsonl"]
 
@@ -44,6 +44,8 @@ DESCRIBED: dict[TagFormat, str] = {
     "jsonl": "JSON Lines with a list of tokens and one of tags",
 }
 
+NAMED = ("word", "column", "tokens", "tags")
+"""Settings that name columns of one format, or keys of another."""
 
 ROWS_OF_CSV = 10
 """Minimum number of lines for recognising a CSV table by its commas."""
@@ -153,6 +155,7 @@ class TaggedReader(LabelledReader):
         return find_layout(lines, kind == "tsv", requested, before, str(path))
 
     def _read_sentences(self, path: Path, kind: TagFormat, listener: Listener) -> Iterator[Example]:
+        _refuse_unused(self.settings, kind, path)
         if kind == "jsonl":
             self._report_format(path, DESCRIBED[kind], listener)
             return self._read_json(path, listener)
@@ -217,6 +220,14 @@ class TaggedReader(LabelledReader):
             listener.on_finding(finding)
 
 
+def _refuse_unused(settings: TaggedSettings, kind: TagFormat, path: Path) -> None:
+    """Raise SettingError for a column or a key that files of this format do not have."""
+    for name in NAMED[:2] if kind == "jsonl" else NAMED[2:]:
+        if getattr(settings, name) != TaggedSettings.model_fields[name].default:
+            what = f"{path} is read as {DESCRIBED[kind]}, which has no {name}"
+            raise SettingError(what, where=f"data.{name}", hint="leave it out")
+
+
 def _start_sentence() -> tuple[list[str], list[str], list[str], list[int]]:
     return [], [], [], []
 
@@ -236,7 +247,8 @@ def make_companion_reader(
     reader = TaggedReader(files, settings, tagged, layout, remembered)
     if reader.format == kind or (layout is not None and reader.format in ("columns", "tsv")):
         return reader
-    return TaggedReader(files, settings.model_copy(update={"column": "", "word": ""}), tagged)
+    plain = {name: TaggedSettings.model_fields[name].default for name in NAMED}
+    return TaggedReader(files, settings.model_copy(update=plain), tagged)
 
 
 def refuse_tables(path: Path, first: Sequence[str]) -> None:
