@@ -78,10 +78,8 @@ def test_an_ngram_has_no_weights_to_round(
     assert main(["generate", str(run), "--length", "3", "--precision", "fp32"]) == 0
 
 
-def test_filters_that_another_flag_overrides(
+def test_greedy_decoding_has_no_temperature(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = refused(capsys, "generate", tmp_path, "--greedy", "--temperature", "0.7")
     assert message == "ensue: --temperature: --greedy is --temperature 0; leave one of them out\n"
-    message = refused(capsys, "generate", tmp_path, "--repetition-window", "9")
-    assert "there is no repetition penalty; give --repetition-penalty as well" in message

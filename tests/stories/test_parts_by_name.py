@@ -207,3 +207,27 @@ def test_series_that_go_on_in_a_file_named_test_are_not_learned(
     assert "read all files together with --set data.split=drawn" in capsys.readouterr().err
     assert main([*line, "--out", str(tmp_path / "other"), "--set", "data.split=drawn"]) == 0
     assert "2 series, " in capsys.readouterr().err
+
+
+def test_no_advice_to_draw_parts_where_it_would_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pair of M4: the second file continues the series of the first, and has no ids of its own."""
+    monkeypatch.chdir(tmp_path)
+    for part, first, count in (("train", 0, 40), ("test", 40, 8)):
+        rows = [
+            f"D{series}," + ",".join(f"{(first + n) % 7}" for n in range(count))
+            for series in range(3)
+        ]
+        head = ",".join(f"V{n + 1}" for n in range(count + 1))
+        Path(f"Daily-{part}.csv").write_text("\n".join([head, *rows]) + "\n")
+    line = ["train", "forecast", "Daily-train.csv", "Daily-test.csv", "--horizon", "4"]
+    assert main([*line, "--model", "ridge", "--out", "run"]) == 0
+    err = capsys.readouterr().err
+    assert ".: parts taken from the names of files and folders: train from Daily-train.csv" in err
+    assert "drawn" not in err
+    Path("Daily-test.csv").write_text(Path("Daily-test.csv").read_text().replace("D2", "D3"))
+    assert main([*line, "--model", "ridge", "--out", "other"]) == 2
+    err = capsys.readouterr().err
+    assert "the file does not continue every series" in err
+    assert "drawn" not in err

@@ -141,9 +141,9 @@ def take_named_parts(
         if own[0].is_relative_to(above)
     )
     hint = "read all files together, and draw the parts, with --set data.split=drawn"
-    listener.on_finding(
-        Finding(above, f"parts taken from the names of files and folders: {named}", hint)
-    )
+    what = f"parts taken from the names of files and folders: {named}"
+    # Files that continue the training series (`name` is "train") cannot be read together.
+    listener.on_finding(Finding(above or ".", what, None if name == "train" else hint))
     return selected
 
 

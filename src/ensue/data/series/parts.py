@@ -60,7 +60,8 @@ def _append_files(
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
         what = "the file does not continue every series where the data ends, by equally many steps"
         hint = "score other series with `ensue evaluate RUN FILE`"
-        given = str(files[0]) in (data.valid_file, data.test_file)
-        flag_hint = None if given else "read all files together with --set data.split=drawn"
+        # Steps of one series in two files cannot be read together.
+        separate = not any(first) and str(files[0]) not in (data.valid_file, data.test_file)
+        flag_hint = None if not separate else "read all files together with --set data.split=drawn"
         raise DataError(what, where=str(files[0]), hint=hint, flag_hint=flag_hint)
     return later, added.pop()

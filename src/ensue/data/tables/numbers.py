@@ -80,19 +80,13 @@ def read_number(value: Any, place: str, where: str, missing: str = "leave the ce
 
 def series_number_error(cell: Any, column: str, where: str, value: float | None) -> DataError:
     """Return the error for a cell of a series that was read as `value`, None for text."""
-    if value is not None and isfinite(value):
-        return DataError(
-            f"{format_cell(cell)} in the column {column!r} is too large: numbers go up to "
-            f"{LARGEST:g}",
-            where=where,
-            hint=LARGER_UNIT,
-        )
-    return DataError(
-        f"{format_cell(cell)} in the column {column!r} is not a valid number",
-        where=where,
-        hint="correct it",
-        flag_hint="leave the cell empty and give --fill",
-    )
+    large = value is not None and isfinite(value)
+    what = f"too large: numbers go up to {LARGEST:g}" if large else "not a valid number"
+    what = f"{format_cell(cell)} in the column {column!r} is {what}"
+    hint, flag_hint = "correct it", "leave the cell empty and give --fill"
+    if large:
+        hint, flag_hint = LARGER_UNIT, None
+    return DataError(what, where=where, hint=hint, flag_hint=flag_hint)
 
 
 def read_moment(value: Any, place: str, where: str) -> float:

@@ -16,6 +16,7 @@ from ensue.evaluation.unigram import (
 )
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram import NgramSettings
+from ensue.settings import Settings
 from ensue.tasks.generate.baselines import NgramBaseline
 from ensue.training.contract import Callback, Working
 
@@ -88,12 +89,11 @@ def _report_share(what: str, total: int, on_event: Callback) -> Callable[[int], 
 
 
 def describe_choice(
-    settings: NgramSettings, baseline: NgramBaseline, which: str = "", part: str = "baseline"
+    settings: NgramSettings, baseline: NgramBaseline, model: Settings, which: str = ""
 ) -> tuple[str, ...]:
     """Describe what of an n-gram was selected on which part; empty if all of it was set.
 
-    `part` is the name of its settings, `model` or `baseline`; empty if a higher order is not
-    worth trying.
+    `model` are the settings of the run's model: a baseline below its order needs no higher one.
     """
     if not settings.open:
         return ()
@@ -104,7 +104,9 @@ def describe_choice(
     if settings.order != "auto":
         return (f"the discounts of the n-gram{which}: on the validation part, {then}",)
     selected = f"the order of the n-gram{which}, {order}: on the validation part, {then}"
-    if part and order == settings.max_order and order + MORE_ORDERS <= LARGEST_ORDER:
+    below = isinstance(model, NgramSettings) and settings.highest_order < model.highest_order
+    if order == settings.max_order and order + MORE_ORDERS <= LARGEST_ORDER and not below:
+        part = "model" if settings is model else "baseline"
         more = f"--set {part}.max_order={order + MORE_ORDERS}"
         selected += (
             f"; {order} is the highest order that was tried, and a higher one may predict "

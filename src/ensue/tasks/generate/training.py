@@ -134,21 +134,12 @@ def _count(
         run.describe({name: {"skipped": True}})
         return None
     run.describe({name: {**asdict(baseline.plan), "validation": baseline.validation}})
-    messages = describe_choice(ngram, baseline, part=_get_part(settings, ngram)) or (
+    messages = describe_choice(ngram, baseline, settings.model) or (
         f"the n-gram has order {baseline.best.order}",
     )
     for note in (*messages, *note_cuts(baseline.plan, parts.train, ngram, share)):
         on_event(Note(note))
     return baseline
-
-
-def _get_part(settings: GenerateSettings, ngram: NgramSettings) -> str:
-    """Name the settings of an n-gram; empty for a baseline below the order of the run's n-gram."""
-    own = settings.model
-    if ngram is own:
-        return "model"
-    higher = isinstance(own, NgramSettings) and own.highest_order > ngram.highest_order
-    return "" if higher else "baseline"
 
 
 def _estimate_reserve(
@@ -240,7 +231,7 @@ def _train_ngram(
     scoring = Scoring(parts, ScoredText.of(parts.test, len(parts.test)), on_event)
     rows, selected = scoring.score_simple(settings.counts_validation(parts)), ()
     if ngram == settings.baseline:
-        own = describe_choice(ngram, model, part="model")
+        own = describe_choice(ngram, model, ngram)
         return _conclude(
             run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], own), on_event
         )
@@ -251,11 +242,9 @@ def _train_ngram(
         on_event(Note(selected[0]))
     else:
         rows.append(scoring.ngram(best))
-        selected = describe_choice(
-            settings.baseline, best, part=_get_part(settings, settings.baseline)
-        )
+        selected = describe_choice(settings.baseline, best, settings.model)
     rows.append(scoring.ngram(model, " as set"))
-    selected += describe_choice(ngram, model, " as set", "model")
+    selected += describe_choice(ngram, model, ngram, " as set")
     return _conclude(run, settings, parts, model.best, Table(rows, selected), on_event)
 
 
@@ -281,7 +270,7 @@ def _finish_network(
     The run uses the mixture if it improves on both on the validation part.
     """
     network = trained.model
-    selected = (*describe_choice(settings.baseline, baseline), *trained.selected)
+    selected = (*describe_choice(settings.baseline, baseline, settings.model), *trained.selected)
     models: list[Autoregressive] = [baseline.best, network]
     if settings.mixture.use != "never":
         on_event(Working("fitting the mixture"))
