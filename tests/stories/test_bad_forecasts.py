@@ -378,7 +378,7 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         encoding="utf-8",
     )
     for line, expected in {
-        f"forecast {run} --horizon 0": "--horizon: a forecast of 0 steps is impossible",
+        f"forecast {run} --horizon 0": "--horizon cannot be '0': input should be greater than",
         f"forecast {run} --horizon 9": "--horizon: the model forecasts 2 steps at once, not 9",
         f"forecast {run} --plot here.bmp": "--plot: '.bmp' is not a supported image format",
         f"forecast {run} {other}": "a step is an hour, but a day in training",

@@ -330,7 +330,7 @@ def test_a_forecaster_of_every_form_of_series() -> None:
     assert frame.predict().num_rows == 8
     with pytest.raises(ValueError, match="per_cent is 50, and has to be one of 80 and 95"):
         one.predict_interval(per_cent=50)
-    with pytest.raises(ValueError, match="a forecast of -1 steps is impossible"):
+    with pytest.raises(ValueError, match="'horizon' cannot be -1"):
         one.predict(-1)
     with pytest.raises(ValueError, match="series 1 has 1 channels, and has to have 2"):
         Forecaster(horizon=4).fit([np.stack([SOLD, -SOLD], 1), SOLD])

@@ -319,10 +319,10 @@ def test_no_steps_are_no_forecast(
     run = trained(tmp_path, SPANS)
     assert main(["forecast", str(run), "--horizon", horizon]) == 2
     assert (
-        f"--horizon: a forecast of {horizon} steps is impossible; give 1 or more"
+        f"--horizon cannot be '{horizon}': input should be greater than or equal to 1"
         in capsys.readouterr().err
     )
-    with pytest.raises(ensue.errors.SettingError, match="is impossible"):
+    with pytest.raises(ensue.errors.SettingError, match="'horizon' cannot be "):
         ensue.open(run).forecast(None, int(horizon))
 
 

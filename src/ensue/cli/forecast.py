@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from ensue.cli.flags import Integer
+from ensue.cli.flags import FLAGS
+from ensue.tasks.requests import ForecastRequest
 
 if TYPE_CHECKING:
     from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
@@ -22,9 +23,8 @@ def forecast(
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
-    horizon: Integer | None = None,
+    request: Annotated[ForecastRequest, FLAGS] = ForecastRequest(),  # noqa: B008 - it is frozen
     plot: Path | None = None,
-    seed: Integer | None = None,
     json: bool = False,
 ) -> None:
     """Forecast each series from its end, with 80 % and 95 % prediction intervals.
@@ -33,13 +33,14 @@ def forecast(
         run: Run folder.
         file: Table of series or of new rows, or - for standard input; by default the series of
             training.
-        horizon: Steps to forecast; by default the horizon of training.
         plot: Plot file, .png or .svg.
-        seed: Random seed of sample paths.
         json: Print JSON Lines, one object a series.
     """
     from ensue.cli.evaluate import open_inputs, refuse_unknown
+    from ensue.cli.output import print_json, show_line
     from ensue.cli.progress import Heartbeat, follow_answer, open_run
+    from ensue.data.contract import Listener
+    from ensue.tasks.forecast.trained import SeriesForecast
     from ensue.training.contract import Note, Working
 
     refuse_unknown([file] if file else [], "forecast")
@@ -49,32 +50,22 @@ def forecast(
         Heartbeat(follow_answer()) as progress,
     ):
         progress(Working("forecasting"))
-        continuation = model.continue_series(*files)
-        for note in continuation.notes:
-            progress(Note(note))
-        forecasts = model.forecast_panel(continuation.panel, horizon, seed)
+        given = model.continue_series(*files)
+        listener = Listener(lambda finding: progress(Note(finding.what)))
+        answers = list(model.answer(request, given, listener))
+        forecasts = [one for one in answers if isinstance(one, SeriesForecast)]
         if plot is not None:
             from ensue.tasks.forecast.plot import draw
 
             progress(Working("drawing the plot"))
-            draw(model, forecasts, continuation.panel, plot, tests=file is None)
+            draw(model, forecasts, given.panel, plot, tests=file is None)
     if json:
-        from ensue.cli.output import print_json
-
-        for one in forecasts:
+        for one in answers:
             print_json(one.to_json())
-        for name, steps in continuation.short.items():
-            needed = (
-                f"too short: {steps} of the {model.prepared.layout.min_context} steps that a "
-                f"forecast needs"
-            )
-            print_json({"series": name, "skipped": needed, "steps": steps})
-    else:
-        from ensue.cli.output import show_line
-
-        show_forecasts(forecasts)
-        if plot is not None:
-            show_line(f"plot written: {plot}")
+        return
+    show_forecasts(forecasts)
+    if plot is not None:
+        show_line(f"plot written: {plot}")
 
 
 def show_forecasts(forecasts: Sequence[SeriesForecast]) -> None:

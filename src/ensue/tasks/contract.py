@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
-from ensue.settings import Settings
+from ensue.settings import Settings, read_arguments
 from ensue.tasks.in_memory import as_path
 from ensue.tasks.results import CARD, RESULT, Report
 from ensue.training.contract import Callback
@@ -40,10 +40,27 @@ class Proposal:
     reasons: tuple[str, ...]
 
 
+class Answer(Protocol):
+    """One result of a request: a text, a prediction, a tagged sentence, a forecast."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values: what `ensue VERB --json` prints."""
+        ...
+
+
 class Trained:
     """The trained model of any task, as `ensue.train(...)` and `ensue.open(run)` return it."""
 
     run: Run
+    request: ClassVar[type[Settings]]
+    """The flags of `ensue VERB`, the keywords in Python, and the schema of a server or form."""
+
+    def make_request(self, **options: Any) -> Any:
+        """Make the request from keywords.
+
+        Raises SettingError for an unknown one or a wrong value.
+        """
+        return read_arguments(self.request, options, self.run.about["task"])
 
     @property
     def report(self) -> str:

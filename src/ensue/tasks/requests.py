@@ -32,5 +32,14 @@ class GenerateRequest(SamplingSettings):
     """Report how much of each sample is copied from the training data."""
 
 
-REQUESTS: dict[str, type[Settings]] = {"generate": GenerateRequest}
+class ForecastRequest(Settings):
+    """Horizon and seed of a forecast."""
+
+    horizon: int | None = Field(None, ge=1, lt=1 << 31)
+    """Steps to forecast; by default the horizon of training."""
+    seed: int | None = Field(None, ge=0, lt=1 << 63)
+    """Random seed of sample paths; by default that of training."""
+
+
+REQUESTS: dict[str, type[Settings]] = {"generate": GenerateRequest, "forecast": ForecastRequest}
 """The request of each verb."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from ensue.atomic_io import format_errors
+from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.joining import append, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
@@ -34,7 +34,6 @@ from ensue.evaluation.forecasting.metrics import (
 )
 from ensue.models.baselines.window_features import WindowModel
 from ensue.models.parameters import load_into
-from ensue.settings import Settings, read_arguments
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.backtest import build_model
@@ -42,6 +41,7 @@ from ensue.tasks.forecast.data import CODEC, Prepared, load
 from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.in_memory import as_paths
+from ensue.tasks.requests import ForecastRequest
 from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
 from ensue.training.folder.run import WEIGHTS, Run
 
@@ -70,28 +70,35 @@ class SeriesForecast:
 
 
 @dataclass(frozen=True)
+class SkippedSeries:
+    """A series that is too short for a forecast."""
+
+    series: str
+    steps: int
+    min_context: int
+    """Steps that a forecast needs."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        needed = f"{self.steps} of the {self.min_context} steps that a forecast needs"
+        return {"series": self.series, "skipped": f"too short: {needed}", "steps": self.steps}
+
+
+@dataclass(frozen=True)
 class Continuation:
     """Series that can be forecast, and those that are too short."""
 
     panel: Panel
-    short: Mapping[str, int]
-    """Length of each series that is too short, in steps."""
+    short: Sequence[SkippedSeries]
     notes: Sequence[str]
     """Notes on how the data was combined with that of the run."""
-
-
-class ForecastRequest(Settings):
-    """Horizon and seed of a forecast."""
-
-    horizon: int | None = Field(None, lt=1 << 31)
-    """Steps to forecast; by default the horizon of training."""
-    seed: int | None = Field(None, ge=0, lt=1 << 63)
-    """Random seed of sample paths; by default that of training."""
 
 
 @dataclass(eq=False)
 class ForecastModel(Trained):
     """A forecaster, as `ensue.train("forecast", ...)` and `ensue.open(run)` return it."""
+
+    request = ForecastRequest
 
     run: Run
     settings: ForecastSettings
@@ -108,10 +115,24 @@ class ForecastModel(Trained):
         skipped, with a warning. Raises DataError where a future value of a known covariate is
         missing, SettingError for too long a horizon.
         """
-        given = self.continue_series(data)
+        request, findings = self.make_request(horizon=horizon, seed=seed), list[Finding]()
+        answers = list(self.answer(request, data, Listener(findings.append)))
+        for finding in findings:
+            warnings.warn(finding.what, stacklevel=2)
+        return [one for one in answers if isinstance(one, SeriesForecast)]
+
+    def answer(
+        self, request: ForecastRequest, data: Any = None, listener: Listener = SILENT
+    ) -> Iterator[SeriesForecast | SkippedSeries]:
+        """Forecast each series, and name those that are too short.
+
+        `data` is what `forecast` takes, or a Continuation. Raises DataError, SettingError.
+        """
+        given = data if isinstance(data, Continuation) else self.continue_series(data)
         for note in given.notes:
-            warnings.warn(note, stacklevel=2)
-        return self.forecast_panel(given.panel, horizon, seed)
+            listener.on_finding(Finding("the data", note))
+        yield from self._forecast_panel(given.panel, request)
+        yield from given.short
 
     def continue_series(self, data: Any = None) -> Continuation:
         """Append data to the series of the run; without data, take those of the run.
@@ -124,19 +145,20 @@ class ForecastModel(Trained):
             panel, first = append(panel, later)
             notes = self._describe_differences(panel, later, first)
         min_context = self.prepared.layout.min_context
-        short = {one.name: len(one) for one in panel.series if len(one) < min_context}
+        short = [
+            SkippedSeries(one.name, len(one), min_context)
+            for one in panel.series
+            if len(one) < min_context
+        ]
         if len(short) == len(panel.series):
             what = f"every series is shorter than the {min_context} steps that a forecast needs"
             raise DataError(what, where=panel.series[0].name, hint="give longer series")
         if short:
-            names = list_names([f"{name!r} ({count})" for name, count in short.items()])
+            names = list_names([f"{one.series!r} ({one.steps})" for one in short])
             what = f"skipped series shorter than the {min_context} steps that a forecast needs"
             notes.insert(0, f"{what}: {names}")
-        return Continuation(
-            panel.with_series([one for one in panel.series if one.name not in short]),
-            short,
-            notes,
-        )
+        long = [one for one in panel.series if len(one) >= min_context]
+        return Continuation(panel.with_series(long), short, notes)
 
     def _describe_differences(self, panel: Panel, later: Panel, first: Sequence[int]) -> list[str]:
         """Describe series of `later` that do not simply continue those of the run.
@@ -171,15 +193,9 @@ class ForecastModel(Trained):
         }
         return [f"{what[group]}: {list_names(names)}" for group, names in groups.items() if names]
 
-    def forecast_panel(
-        self, panel: Panel, horizon: int | None = None, seed: int | None = None
-    ) -> list[SeriesForecast]:
+    def _forecast_panel(self, panel: Panel, request: ForecastRequest) -> list[SeriesForecast]:
         """Forecast what follows each series of a panel. Raises DataError, SettingError."""
-        request = read_arguments(ForecastRequest, {"horizon": horizon, "seed": seed}, "forecast")
-        ahead = self.prepared.layout.horizon if request.horizon is None else request.horizon
-        if ahead < 1:
-            what = f"a forecast of {ahead} steps is impossible"
-            raise SettingError(what, where="--horizon", hint="give 1 or more")
+        ahead = request.horizon or self.prepared.layout.horizon
         if self.model.horizon and ahead > self.model.horizon:
             hint = f"train with --horizon {ahead}, or an autoregressive model such as --model lstm"
             what = f"the model forecasts {self.model.horizon} steps at once, not {ahead}"

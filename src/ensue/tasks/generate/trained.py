@@ -25,7 +25,7 @@ from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.parameters import load_into
 from ensue.models.quantisation import quantise
 from ensue.models.sequence import SequenceModel
-from ensue.settings import Precision, Settings, read_arguments
+from ensue.settings import Precision, Settings
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate.baselines import Counted, concatenate, take_last
@@ -75,7 +75,7 @@ class TextModel(Trained):
     ) -> list[GeneratedText]:
         """Generate texts, each with its negative log-likelihood and, on request, novelty."""
         options |= {"samples": samples, "novelty": novelty}
-        return list(self.answer(make_request(**options), prompt))
+        return list(self.answer(self.make_request(**options), prompt))
 
     def answer(
         self, request: GenerateRequest, data: str | None = None, listener: Listener = SILENT
@@ -130,7 +130,7 @@ class TextModel(Trained):
 
         Raises SettingError for a model that has no network.
         """
-        precision = make_request(precision=precision).precision
+        precision = self.make_request(precision=precision).precision
         if precision == "fp32":
             return self
         if not isinstance(self.model, SequenceModel | Mixture):
@@ -241,15 +241,6 @@ class TextModel(Trained):
     @cached_property
     def _spellings(self) -> list[bytes]:
         return self.codec.spellings()
-
-
-def make_request(**options: Any) -> GenerateRequest:
-    """Make the request from keywords. Raises SettingError for an unknown one or a wrong value.
-
-    >>> make_request(temperature=0.5, length=10).temperature
-    0.5
-    """
-    return read_arguments(GenerateRequest, options, "generate")
 
 
 def mixture_arrays(mixture: Mixture) -> dict[str, np.ndarray]:
