@@ -83,7 +83,8 @@ def change(values: Any, draws: Random) -> None:
     elif way == 3 and isinstance(inner, int) and not isinstance(inner, bool):
         values[key] = inner + draws.choice([-2, -1, 1, 2])
     else:
-        values[key] = draws.choice(VALUES)
+        # A copy: a list put into itself later is no JSON.
+        values[key] = deepcopy(draws.choice(VALUES))
 
 
 def runs(program: Program) -> bool:

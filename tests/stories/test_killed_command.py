@@ -38,6 +38,7 @@ def without_times(value: object) -> object:
             "run",
             "recommendation",
             "comparison",
+            "retrain",
             "per_second",
             "eta_seconds",
             "memory_mb",
