@@ -20,14 +20,13 @@ from ensue.evaluation.forecasting.distributions import Normals, Sampled
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.heads.numbers import NUMBERS
 from ensue.models.autoregressive import AutoregressiveSettings
-from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.contract import Loss
 from ensue.models.direct import DirectSettings
 from ensue.models.forecaster_contract import Sizes
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast import baselines
+from ensue.tasks.forecast.baselines import NaiveSettings
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
@@ -320,10 +319,11 @@ def test_the_future_changes_no_baseline(name: str) -> None:
         origins_of = prepared.origins("test")
         origins_of = origins_of[origins_of[:, 1] <= 72]
         if name == "ridge":
-            found = baselines._fit_ridge(ForecastSettings(), prepared, origins_of)
-            forecast_of, bands = found.forecast, found.conformal.to_json()
+            found = fitting.fit_closed_form(ForecastSettings(), prepared)
+            forecast_of = fitting.walk_forward(found, prepared, origins_of)
+            bands = fitting.calibrate(found, prepared).to_json()
         else:
-            forecast_of, bands = baselines._forecast_naive(name, prepared, origins_of), None
+            forecast_of, bands = NaiveSettings(name=name).forecast(prepared, origins_of), None
         told.append(
             (forecast_of.mean, forecast_of.quantile(0.9), prepared.scales(origins_of).naive, bands)
         )
@@ -408,8 +408,8 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
     monkeypatch.setattr(
         fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_)
     )
-    learned = fitting.fit_closed_form(RidgeSettings(), prepared)
-    assert fitting.calibrate(learned, prepared, ForecastSettings()).forecasts >= 5
+    learned = fitting.fit_closed_form(ForecastSettings(), prepared)
+    assert fitting.calibrate(learned, prepared).forecasts >= 5
     begins = np.sort(np.concatenate(asked)[:, 1]).tolist()
     assert set(find_origins(given, layout, "calibration")[:, 1].tolist()) < set(begins)
     assert not set(begins) & set(find_origins(given, layout, "validation")[:, 1].tolist())

@@ -17,13 +17,11 @@ from ensue.data.series.panel import Panel, Series
 from ensue.data.series.windows import Covariates, WindowGatherer
 from ensue.errors import SettingError
 from ensue.evaluation.forecasting.naive import SIMPLE
-from ensue.models.baselines.ridge import RidgeSettings
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast import baselines, statsforecast
+from ensue.tasks.forecast.baselines import NaiveSettings, StatisticalSettings
 from ensue.tasks.forecast.data import Prepared, lay_out_panel
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.forecast.training import train_forecaster
 from ensue.training.folder.run import Run
 
 HORIZON = 6
@@ -84,7 +82,7 @@ def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any
     )
     with Run.create(folder, {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
         lay_out_panel(run, settings, panel, {})
-        train_forecaster(run, settings, [], lambda event: None)
+        TASKS["forecast"].train(run, settings, [], lambda event: None)
         found: dict[str, Any] = {
             f"told {name}": array for name, array in run.read_arrays("backtest.safetensors").items()
         }
@@ -129,9 +127,9 @@ def test_the_order_of_series_changes_no_figure() -> None:
     found = []
     for order in permutations(LENGTHS):
         prepared = prepared_of(panel_of(order))
-        learned = fitting.fit_closed_form(RidgeSettings(), prepared)
-        bands = fitting.calibrate(learned, prepared, ForecastSettings())
-        told = fitting.walk_forward(learned, prepared, ForecastSettings(), prepared.origins("test"))
+        learned = fitting.fit_closed_form(ForecastSettings(), prepared)
+        bands = fitting.calibrate(learned, prepared)
+        told = fitting.walk_forward(learned, prepared, prepared.origins("test"))
         found.append((bands.forecasts, np.array(bands.offsets[80]), np.sort(told.mean.ravel())))
     for measured, moved, told in found[1:]:
         assert measured == found[0][0]
@@ -161,7 +159,7 @@ def test_no_baseline_sees_later_steps_or_other_series(
         library = ModuleType("statsforecast")
         library.models = SimpleNamespace(AutoETS=Fake)  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "statsforecast", library)
-        statsforecast.forecast_automatic("ets", prepared, at, 60.0)
+        StatisticalSettings(name="AutoETS", time_limit=60.0).forecast(prepared, at)
     else:
         monkeypatch.setitem(
             SIMPLE,
@@ -170,7 +168,7 @@ def test_no_baseline_sees_later_steps_or_other_series(
                 seen.append(history[:, 0]) or made(history, *others)
             ),
         )
-        baselines._forecast_naive(name, prepared, at)
+        NaiveSettings(name=name).forecast(prepared, at)
     assert len(seen) == len(at)
     for history, (number, origin) in zip(seen, at, strict=True):
         np.testing.assert_array_equal(history, prepared.panel.series[number].values[:origin, 0])
@@ -219,19 +217,19 @@ def test_random_panels_are_learned_within_each_series(
         return true_forecast(model, inputs, at, **_)
 
     true_forecast = fitting.forecast
-    model = fitting.fit_closed_form(RidgeSettings(), prepared)
+    model = fitting.fit_closed_form(ForecastSettings(), prepared)
     monkeypatch.setattr(type(model.model), "refit", refit)
     monkeypatch.setattr(WindowGatherer, "arrays", gather)
     monkeypatch.setattr(fitting, "forecast", told)
     rehearsing = True
-    fitting.calibrate(model, prepared, ForecastSettings())
+    fitting.calibrate(model, prepared)
     rehearsing = False
-    fitting.walk_forward(model, prepared, ForecastSettings(), prepared.origins("test"))
+    fitting.walk_forward(model, prepared, prepared.origins("test"))
 
 
 def test_no_forecast_is_gathered_beyond_the_bounds_of_its_series() -> None:
     prepared = prepared_of(panel_of((84, 40)))
-    inputs = prepared.inputs("standard")
+    inputs = prepared.inputs()
     for at in ((0, 84 - HORIZON + 1), (1, 40 - HORIZON + 1), (1, 60), (0, 0), (2, 20), (-1, 20)):
         with pytest.raises(IndexError, match=f"no forecast of {HORIZON} steps begins at"):
             inputs.arrays(np.array([(0, 30), at]))
@@ -275,9 +273,9 @@ def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_
     assert all(
         len(prepared.origins(part)) for part in ("train", "validation", "calibration", "test")
     )
-    learned = fitting.fit_closed_form(RidgeSettings(), prepared)
+    learned = fitting.fit_closed_form(ForecastSettings(), prepared)
     assert np.isfinite(learned.model.arrays()["spread"]).all()
-    assert fitting.calibrate(learned, prepared, ForecastSettings()).forecasts > 0
+    assert fitting.calibrate(learned, prepared).forecasts > 0
 
 
 def test_held_steps_that_are_too_few_to_choose_and_to_calibrate_on_are_refused() -> None:

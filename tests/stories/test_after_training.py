@@ -88,10 +88,13 @@ FAULTS = [
     (TAG, FITTED, pipeline, "conclude"),
     (FORECAST, NETWORK, forecasting, "calibrate"),
     (FORECAST, NETWORK, forecasting, "walk_forward"),
-    (FORECAST, NETWORK, forecasting, "fit_baselines"),
-    (FORECAST, NETWORK, forecasting, "conclude"),
+    (FORECAST, NETWORK, forecasting, "fit_closed_form"),
+    (FORECAST, NETWORK, forecasting, "compute_block_metrics"),
+    (FORECAST, NETWORK, forecasting, "get_arrays"),
+    (FORECAST, NETWORK, pipeline, "conclude"),
     (FORECAST, FITTED, forecasting, "calibrate"),
-    (FORECAST, FITTED, forecasting, "conclude"),
+    (FORECAST, FITTED, forecasting.ForecastTraining, "finish"),
+    (FORECAST, FITTED, pipeline, "conclude"),
 ]
 
 
@@ -158,8 +161,8 @@ def test_a_fault_after_the_training_loses_nothing(
     [
         (CLASSIFY, pipeline, (), 0.65),
         (TAG, pipeline, (), 0.65),
-        (FORECAST, forecasting, (), 0.45),  # whose baselines come after the network
-        (FORECAST, forecasting, ("backtest.test=36", "backtest.refit=13"), 0.45 / 4),
+        (FORECAST, pipeline, (), 0.65),
+        (FORECAST, pipeline, ("backtest.test=36", "backtest.refit=13"), 0.65 / 4),
     ],
 )
 def test_the_time_of_what_comes_after_a_training_is_left_for_it(

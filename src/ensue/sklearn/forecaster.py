@@ -28,7 +28,6 @@ from ensue.tasks.forecast import FORECAST
 from ensue.tasks.forecast.data import lay_out_panel
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.trained import SeriesForecast, as_frame
-from ensue.tasks.forecast.training import train_forecaster
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
 
@@ -75,7 +74,7 @@ class Forecaster(RunMixin, RegressorMixin, BaseEstimator):
             for finding in findings:
                 on_event(Note(str(finding)))
             on_event(Note(describe(prepared.panel, prepared.layout, prepared.short)))
-            train_forecaster(run, settings, [], on_event)
+            FORECAST.train(run, settings, [], on_event)
 
         self.run_ = train_run(about, train)
         for finding in findings:

@@ -186,6 +186,10 @@ def defer_failure(make: Callable[[], T], on_event: Callback) -> Callable[[], T]:
     return fail
 
 
+class OutOfTimeError(Exception):
+    """A baseline exceeded a time limit of its own."""
+
+
 def fit_baselines(
     candidates: Mapping[str, T],
     fit_one: Callable[[T, int], L],
@@ -216,7 +220,10 @@ def fit_baselines(
         if perf_counter() + takes > ends:
             notes.append(f"{name}: not fitted; it would take about {takes:,.0f} s of {of_it}")
         else:
-            fitted[name] = fit_one(one, 1)
+            try:
+                fitted[name] = fit_one(one, 1)
+            except OutOfTimeError as error:
+                notes.append(f"{name}: not fitted; {error}")
     if late:
         notes.append(f"{', '.join(late)}: not fitted; {of_it}, is spent")
     for one in notes:

@@ -174,7 +174,6 @@ def train(
     own = verb.score(fitted, data, predicted, calibration)
     scores = [*(score for score, _ in baselines.values()), own]
     details = verb.measure(trained, data, predicted)
-    warnings = verb.diagnose(run, data, scores, details)
     trained = verb.finish(trained, fitted, data, predicted)
     chosen = (
         *notes,
@@ -189,7 +188,7 @@ def train(
         verb.commands(),
         selected=chosen,
         details=details,
-        warnings=warnings,
+        warnings=verb.diagnose(run, data, scores, details),
     )
     return trained
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import inf
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,6 @@ class NumbersHead(nn.Module, ABC):
     A number y stands for scale * y + loc in units of the data. Nats are those of the latter.
     """
 
-    scaling: ClassVar[Literal["standard", "level"]] = "standard"
-    """Scaling of the past: by mean and spread, or by its level alone."""
     lower_bound: ClassVar[float] = -inf
     """Lower bound of the support, in units of the data."""
     places: int

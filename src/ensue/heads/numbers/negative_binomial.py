@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ class NegativeBinomialSettings(Settings):
     """Settings of the negative binomial head."""
 
     name: Literal["negative_binomial"] = "negative_binomial"
+    scaling: ClassVar[Literal["level"]] = "level"
+    """Scaling of the past, by its level alone; of other heads, by mean and spread."""
 
     def build(self, features: int, size: int) -> CountsHead:
         """Make the head for `size` counts."""
@@ -53,7 +55,6 @@ class CountsHead(NumbersHead):
     Scaled counts n / scale are discrete, so their nats do not depend on the scale.
     """
 
-    scaling = "level"
     lower_bound = 0.0
 
     def distribution(self, raw: Tensor, scale: Tensor) -> ScaledCounts:

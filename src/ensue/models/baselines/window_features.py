@@ -14,7 +14,9 @@ from torch.distributions import Normal
 
 from ensue.batch import Batch
 from ensue.heads.numbers.contract import normal_quantile
+from ensue.models.contract import Loss
 from ensue.models.forecaster_contract import Sizes, Uniforms
+from ensue.state import State
 
 Array = NDArray[Any]
 LIMIT = 3.0
@@ -46,6 +48,11 @@ class WindowModel(ABC):
         shape = (-1, self.sizes.horizon, self.sizes.channels)
         mean, spread = (torch.from_numpy(one).view(shape) for one in self.predict(fields))
         return mean, spread.expand(mean.shape)
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Return the loss of each row, in units of the data. Imputed values count nothing."""
+        nats = torch.log(batch["scale"])[:, None] - self(batch).log_prob(batch["target"])
+        return Loss(torch.where(batch["observed"], nats, 0.0).sum((1, 2)), batch.counts), ()
 
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
         """Sample each step independently."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ensue.data.demos import demo_name
 from ensue.errors import SettingError
 from ensue.models.baselines.ridge import RidgeSettings
@@ -10,7 +12,8 @@ from ensue.tasks.forecast.data import DEMO
 from ensue.tasks.forecast.report import BACKTEST, SERIES
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.tasks.forecast.trained import open_forecaster
-from ensue.tasks.forecast.training import train_forecaster
+from ensue.tasks.forecast.training import TRAINING
+from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
 
 
@@ -56,7 +59,7 @@ FORECAST = Task(
     models=MODELS,
     arrays=(BACKTEST,),
     propose=_propose,
-    train=train_forecaster,
+    train=partial(train, TRAINING),
     open=open_forecaster,
     report=SERIES,
     flags={

@@ -1,83 +1,92 @@
-"""Baselines on the same origins: naive methods, ridge regression and those of statsforecast."""
+"""Baselines that forecast from the whole past of a series: naive methods and statsforecast's."""
 
 from __future__ import annotations
 
+import warnings
+from abc import abstractmethod
+from importlib.util import find_spec
 from time import perf_counter
+from typing import Any
+
+import numpy as np
 
 from ensue.data.series.backtest import Origins
-from ensue.evaluation.forecasting.conformal import UNCALIBRATED
-from ensue.evaluation.forecasting.distributions import Forecast, concatenate
+from ensue.evaluation.forecasting.distributions import Forecast, Quantiled, concatenate
 from ensue.evaluation.forecasting.naive import SIMPLE
-from ensue.models.baselines.ridge import RidgeSettings
-from ensue.tasks.fitting import BASELINES_SHARE, Budget
-from ensue.tasks.forecast import statsforecast
-from ensue.tasks.forecast.backtest import calibrate, fit_closed_form, walk_forward
+from ensue.settings import Settings
+from ensue.tasks.fitting import OutOfTimeError
 from ensue.tasks.forecast.data import Prepared
-from ensue.tasks.forecast.scoring import Candidate, ScoredCandidate, score_candidate
-from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.training.contract import Callback, Stage
+
+STATISTICAL = {"ets": "AutoETS", "theta": "AutoTheta", "arima": "AutoARIMA"}
+LEVELS = (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975)
+_PER_CENT = (20, 40, 60, 80, 95)
+"""Central intervals whose ends are the quantiles LEVELS, since statsforecast gives intervals."""
 
 
-def fit_baselines(
-    settings: ForecastSettings,
-    prepared: Prepared,
-    origins: Origins,
-    time: Budget,
-    on_event: Callback,
-) -> tuple[list[ScoredCandidate], list[str]]:
-    """Fit and score all baselines; also give a note on each that is missing."""
-    candidates, notes = [], []
-    for name in SIMPLE:
-        if name != "seasonal naive" or prepared.layout.season > 1:
-            began = perf_counter()
-            candidates.append(
-                Candidate(
-                    name,
-                    "baseline",
-                    _forecast_naive(name, prepared, origins),
-                    UNCALIBRATED,
-                    perf_counter() - began,
+class OriginBaseline(Settings):
+    """A baseline that is fitted at each origin, on all steps before it; it makes no run."""
+
+    @abstractmethod
+    def forecast(self, data: Prepared, origins: Origins) -> Forecast:
+        """Forecast from each origin. Raises OutOfTimeError."""
+
+
+class NaiveSettings(OriginBaseline):
+    """A naive method."""
+
+    name: str
+
+    def forecast(self, data: Prepared, origins: Origins) -> Forecast:
+        """Forecast from each origin, with the spread of the changes before the test."""
+        horizon, forecast = data.layout.horizon, SIMPLE[self.name]
+        season = data.layout.season if self.name == "seasonal naive" else 1
+        spreads = data.step_spreads(np.unique(origins[:, 0]).tolist(), season)
+        parts = []
+        for number, origin in origins:
+            history = data.panel.series[number].values[:origin]
+            parts.append(forecast(history, horizon, season, spreads[number]))
+        return concatenate(parts)
+
+
+class StatisticalSettings(OriginBaseline):
+    """A model of statsforecast, which selects its own form at each origin."""
+
+    name: str
+    time_limit: float
+    """Time limit, in seconds."""
+
+    def forecast(self, data: Prepared, origins: Origins) -> Forecast:
+        """Forecast from each origin with a freshly fitted model. Raises OutOfTimeError."""
+        from statsforecast import models
+
+        began, layout = perf_counter(), data.layout
+        means, quantiles = [], []
+        for done, (number, origin) in enumerate(origins):
+            if (spent := perf_counter() - began) > self.time_limit:
+                what = f"stopped after {spent:.0f} s, at {done:,} of {len(origins):,} forecasts"
+                raise OutOfTimeError(f"{what} (increase --minutes or --set baselines.time_limit)")
+            channels = [
+                _forecast_one(
+                    getattr(models, self.name)(season_length=layout.season), one, layout.horizon
                 )
-            )
-    if settings.baselines.ridge and settings.model.name != "ridge":
-        candidates.append(_fit_ridge(settings, prepared, origins))
-    if settings.baselines.statistical and not statsforecast.is_installed():
-        notes.append(
-            "baselines without AutoETS and AutoTheta: statsforecast is missing; install it with: "
-            "pip install 'ensue[series]'"
-        )
-    for name in settings.baselines.statistical if statsforecast.is_installed() else ():
-        model = statsforecast.MODELS[name]
-        budget = min(
-            settings.baselines.time_limit,
-            60 * BASELINES_SHARE * time.minutes / len(settings.baselines.statistical),
-        )
-        on_event(Stage(f"fitting {model} at each of {len(origins):,} origins, up to {budget:g} s"))
-        forecasts, seconds, done = statsforecast.forecast_automatic(name, prepared, origins, budget)
-        if forecasts is None:
-            what = (
-                f"baselines without {model}: stopped after {seconds:.0f} s, at {done} of "
-                f"{len(origins)} forecasts"
-            )
-            notes.append(f"{what}; give it a larger --minutes or --set baselines.time_limit")
-        else:
-            candidates.append(Candidate(model, "baseline", forecasts, UNCALIBRATED, seconds))
-    return [score_candidate(one, prepared, origins) for one in candidates], notes
+                for one in data.panel.series[number].values[:origin].T
+            ]
+            means.append(np.stack([mean for mean, _ in channels], 1))
+            quantiles.append(np.stack([values for _, values in channels], 2))
+        return Quantiled(np.stack(means), LEVELS, np.stack(quantiles, 1))
 
 
-def _forecast_naive(name: str, prepared: Prepared, origins: Origins) -> Forecast:
-    layout, spreads = prepared.layout, prepared.step_spreads()
-    season = layout.season if name == "seasonal naive" else 1
-    parts = []
-    for number, origin in origins:
-        history = prepared.panel.series[number].values[:origin]
-        parts.append(SIMPLE[name](history, layout.horizon, season, spreads[number][season]))
-    return concatenate(parts)
+def is_installed() -> bool:
+    """Check whether statsforecast is installed."""
+    return find_spec("statsforecast") is not None
 
 
-def _fit_ridge(settings: ForecastSettings, prepared: Prepared, origins: Origins) -> Candidate:
-    """Fit ridge regression on the same parts, with the same calibration and refits."""
-    fitted = fit_closed_form(RidgeSettings(), prepared)
-    conformal = calibrate(fitted, prepared, settings)
-    tested = walk_forward(fitted, prepared, settings, origins)
-    return Candidate("ridge", "baseline", tested, conformal, fitted.seconds, fitted.model)
+def _forecast_one(model: Any, history: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Forecast one channel: the mean (horizon,) and the quantiles (levels, horizon)."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        found = model.forecast(y=history.astype(np.float64), h=horizon, level=list(_PER_CENT))
+    mean = np.asarray(found["mean"], np.float64)
+    low = [found[f"lo-{per_cent}"] for per_cent in reversed(_PER_CENT)]
+    high = [found[f"hi-{per_cent}"] for per_cent in _PER_CENT]
+    return mean, np.stack([*low, mean, *high]).astype(np.float64)

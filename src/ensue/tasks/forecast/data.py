@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from ensue.data.series.backtest import Layout, Origins, describe, find_origins, 
 from ensue.data.series.panel import Panel
 from ensue.data.series.parts import read_series_of_parts
 from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
+from ensue.data.tables.times import format_time
+from ensue.errors import DataError
 from ensue.evaluation.forecasting.metrics import Scales, naive_scale, observed_spread
 from ensue.evaluation.forecasting.naive import errors_spread
 from ensue.models.forecaster_contract import Sizes
@@ -38,19 +40,41 @@ class Prepared:
     covariates: Covariates
     short: Panel
     """Series too short to train on; later rows may continue them, and then they can be forecast."""
+    every: int = 1
+    """One in so many origins is kept, to estimate the time of all."""
+    gathered: dict[Scaling, WindowGatherer] = field(default_factory=dict)
+    """The windows by their scaling, made when a model first needs them."""
 
     @property
     def all_series(self) -> Panel:
         """All series, including those that are too short to train on."""
         return self.panel.with_series([*self.panel.series, *self.short.series])
 
-    def inputs(self, scaling: Scaling) -> WindowGatherer:
-        """Make the windows that are the input of a model."""
-        return WindowGatherer(self.panel, self.layout, self.covariates, scaling)
+    def sample(self, every: int) -> Self:
+        """Keep one in `every` origins of each part."""
+        return replace(self, every=every)
+
+    def inputs(self, model: Any = None) -> WindowGatherer:
+        """Get the windows that are the input of a model, given by its settings."""
+        scaling = get_scaling(model)
+        if scaling not in self.gathered:
+            made = WindowGatherer(self.panel, self.layout, self.covariates, scaling)
+            self.gathered[scaling] = made
+        return self.gathered[scaling]
 
     def origins(self, part: str) -> Origins:
         """Get the origins of the forecasts of a part, rows of (series, step)."""
-        return find_origins(self.panel, self.layout, part)
+        return find_origins(self.panel, self.layout, part)[:: self.every]
+
+    def origins_before(self, ends: Sequence[int]) -> Origins:
+        """Get all origins whose horizon lies before a step of each series, `ends`."""
+        layout = self.layout
+        pairs = [
+            (number, step)
+            for number, end in enumerate(ends)
+            for step in range(layout.min_context, end - layout.horizon + 1)
+        ]
+        return np.array(pairs, np.int64).reshape(-1, 2)[:: self.every]
 
     def ends(self, part: str) -> list[int]:
         """Get the step of each series where a part ends: "train", "rehearsal" or "test".
@@ -62,35 +86,31 @@ class Prepared:
         after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
         return [max(len(one) - after, 0) for one in self.panel.series]
 
-    def sizes(self, inputs: WindowGatherer) -> Sizes:
-        """Get the input and output sizes that models are built for."""
-        layout = self.layout
-        return Sizes(
-            **inputs.shape, window=layout.window, horizon=layout.horizon, season=layout.season
-        )
+    @property
+    def sizes(self) -> Sizes:
+        """Input and output sizes that models are built for."""
+        shape, layout = self.inputs().shape, self.layout
+        return Sizes(**shape, window=layout.window, horizon=layout.horizon, season=layout.season)
 
     def scales(self, of: Origins) -> Scales:
         """Compute the scales of errors (naive error, spread), from data before the test alone."""
-        pairs = list(zip(self.panel.series, self.ends("test"), self.ends("train"), strict=True))
-        naive = np.stack(
-            [naive_scale(one.observed[:end], self.layout.season) for one, end, _ in pairs]
-        )
-        spread = np.stack([observed_spread(one.observed[: max(end, 2)]) for one, _, end in pairs])
-        return Scales(naive[of[:, 0]], spread[of[:, 0]])
-
-    def step_spreads(self) -> list[Any]:
-        """Compute the spread of the changes of each series before the test.
-
-        Changes are from step to step, and from season to season.
-        """
-        ends = zip(self.panel.series, self.ends("test"), strict=True)
-        return [
-            {
-                season: errors_spread(one.observed[:end], season)
-                for season in (1, self.layout.season)
-            }
-            for one, end in ends
+        numbers, rows = np.unique(of[:, 0], return_inverse=True)
+        known, tests, trains = self.panel.series, self.ends("test"), self.ends("train")
+        seen = [known[at].observed for at in numbers]
+        naive = [
+            naive_scale(one[: tests[at]], self.layout.season)
+            for at, one in zip(numbers, seen, strict=True)
         ]
+        spread = [
+            observed_spread(one[: max(trains[at], 2)])
+            for at, one in zip(numbers, seen, strict=True)
+        ]
+        return Scales(np.stack(naive)[rows], np.stack(spread)[rows])
+
+    def step_spreads(self, numbers: Iterable[int], season: int) -> dict[int, Any]:
+        """Compute the spread of the changes of some series over a season, before the test."""
+        ends, series = self.ends("test"), self.panel.series
+        return {one: errors_spread(series[one].observed[: ends[one]], season) for one in numbers}
 
     def to_json(self) -> dict[str, Any]:
         """Give everything except the numbers as plain JSON values."""
@@ -98,23 +118,38 @@ class Prepared:
         return parts | {"covariates": self.covariates.to_json(), "short": self.short.to_json()}
 
 
+def get_scaling(model: Any) -> Scaling:
+    """Get the scaling of windows that the head of a model needs, by its settings."""
+    return getattr(getattr(model, "head", None), "scaling", "standard")
+
+
+def refuse_fractions(model: Any, data: Prepared) -> None:
+    """Raise DataError where the head of a model needs counts, and a value is none."""
+    for one in data.panel.series if get_scaling(model) == "level" else ():
+        if len(bad := np.argwhere((one.values < 0) | (one.values != np.round(one.values)))):
+            value, time = one.values[tuple(bad[0])], format_time(one.times[bad[0][0]])
+            hint = "give counts, or another head, such as --set model.head=student"
+            what = f"{value:g} at {time} is not a count, which the head needs"
+            raise DataError(what, where=one.name, hint=hint)
+
+
 def prepare(
-    run: Run, settings: ForecastSettings, data: Sequence[Path], on_event: Callback
+    run: Run, settings: ForecastSettings, files: Sequence[Path], on_event: Callback
 ) -> Prepared:
     """Read the series into the run, which needs its sources no more. Raises DataError."""
     if run.has(CODEC):
         return load(run)
     findings: list[Finding] = []
     listener = Listener(findings.append)
-    name = demo_name(data, "forecast", DEMO)
+    name = demo_name(files, "forecast", DEMO)
     if name:
         with write_errors(run.cache):
             run.cache.mkdir(exist_ok=True)
     reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
-    sources = [write_demo(name, run.cache)] if name else data
-    panel, backtest, files = read_series_of_parts(sources, reading, settings.backtest, listener)
+    sources = [write_demo(name, run.cache)] if name else files
+    panel, backtest, parts = read_series_of_parts(sources, reading, settings.backtest, listener)
     settings = settings.model_copy(update={"backtest": backtest})
-    prepared = lay_out_panel(run, settings, panel, fingerprint(files, listener.on_finding))
+    prepared = lay_out_panel(run, settings, panel, fingerprint(parts, listener.on_finding))
     for finding in findings:
         on_event(Note(str(finding)))
     on_event(Note(describe(prepared.panel, prepared.layout, prepared.short)))

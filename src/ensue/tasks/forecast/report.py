@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ensue.data.series.backtest import Origins, describe_short
+from ensue.data.series.backtest import describe_short
 from ensue.data.tables.series_checks import list_names
 from ensue.escape import for_markdown
-from ensue.evaluation.forecasting.conformal import FEW
+from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
+from ensue.evaluation.forecasting.distributions import Forecast
+from ensue.evaluation.forecasting.metrics import ScoredForecast
 from ensue.evaluation.forecasting.naive import SIMPLE
+from ensue.evaluation.scores import Score
 from ensue.inspection import diagnostics
+from ensue.tasks.forecast.baselines import NaiveSettings
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import non_overlapping
-from ensue.tasks.forecast.scoring import ScoredCandidate, score_by_series, score_by_step
-from ensue.tasks.model_card import conclude as write_result
 from ensue.tasks.model_card import records
 from ensue.tasks.results import Report, Result, Section
 from ensue.training.folder.run import METRICS, Run
@@ -32,6 +35,8 @@ METRIC_NAMES = {
 FORM = "#.4g"
 HIDDEN_LAYOUT = ("by_series", "refit_fitted")
 """Fields of the layout that the report leaves out."""
+MAX_SERIES = 100
+"""Series whose own metrics a result holds."""
 MAX_STORED = 2000
 """Forecasts of the test that are saved for plots; they do not overlap."""
 
@@ -42,79 +47,80 @@ LIMITS = """\
 - MASE below 1 means a smaller error than the seasonal naive forecast has before the test."""
 
 
-def conclude(
-    run: Run,
-    prepared: Prepared,
-    scored: Sequence[ScoredCandidate],
-    selected: Sequence[str],
-    notes: Sequence[str],
-) -> None:
-    """Write forecasts of the test, the report and the result; `notes` are on missing baselines."""
-    model, origins = scored[-1], prepared.origins("test")
-    rows = [one.row for one in scored]
-    count = model.candidate.conformal.forecasts
-    measured = f"{count} non-overlapping forecast{'s' * (count > 1)}"
-    selected = (*selected, f"conformal offsets of intervals: before the test, on {measured}")
-    details = {
-        "layout": prepared.layout.to_json(),
-        "series": len(prepared.panel.series),
-        "skipped": [one.name for one in prepared.short.series],
-        "forecasts": len(origins),
-        "by_step": score_by_step(model.scored, prepared.layout.horizon),
-        "by_series": score_by_series(model.scored, prepared, origins),
+def get_details(
+    data: Prepared, scored: ScoredForecast, conformal: ConformalIntervals
+) -> dict[str, Any]:
+    """Describe the backtest, with metrics by steps ahead and by series."""
+    origins = data.origins("test")
+    steps = [scored.metrics(step=step) for step in range(data.layout.horizon)]
+    rows = {
+        one.name: np.flatnonzero(origins[:, 0] == number)
+        for number, one in enumerate(data.panel.series[:MAX_SERIES])
     }
-    faults = diagnostics.diagnose(run.rows(METRICS), [])
-    warnings = (*notes, *faults, *_diagnose(scored, prepared))
-    run.write_arrays(_get_arrays(model, prepared, origins), BACKTEST)
-    changes = {"ridge": ["--model", "ridge"]}
-    write_result(run, SERIES, rows, changes, selected=selected, details=details, warnings=warnings)
+    return {
+        "layout": data.layout.to_json(),
+        "series": len(data.panel.series),
+        "skipped": [one.name for one in data.short.series],
+        "forecasts": len(origins),
+        "calibration_forecasts": conformal.forecasts,
+        "by_step": {name: [step[name] for step in steps] for name in steps[0]},
+        "by_series": {name: scored.metrics(own) for name, own in rows.items() if len(own)},
+    }
 
 
-def _get_arrays(
-    model: ScoredCandidate, prepared: Prepared, origins: Origins
+def get_arrays(
+    data: Prepared, predicted: Forecast, conformal: ConformalIntervals
 ) -> dict[str, np.ndarray]:
     """Get median and interval ends of forecasts of the test, (forecasts, horizon, channels)."""
-    rows = non_overlapping(origins, prepared.layout.horizon)[:MAX_STORED]
-    intervals = model.candidate.conformal.intervals(model.candidate.forecast)
-    arrays = {"median": model.candidate.forecast.quantile(0.5)[rows]}
-    for per_cent, (low, high) in intervals.items():
+    origins = data.origins("test")
+    rows = non_overlapping(origins, data.layout.horizon)[:MAX_STORED]
+    arrays = {"median": predicted.quantile(0.5)[rows]}
+    for per_cent, (low, high) in conformal.intervals(predicted).items():
         arrays |= {f"lo_{per_cent}": low[rows], f"hi_{per_cent}": high[rows]}
     return {"origins": origins[rows]} | {
         name: values.astype(np.float32) for name, values in arrays.items()
     }
 
 
-def _diagnose(scored: Sequence[ScoredCandidate], prepared: Prepared) -> list[str]:
-    """Describe each probable fault of the backtest."""
-    model, warnings = scored[-1], []
-    origins = prepared.origins("test")
-    constant = np.unique(origins[np.isnan(prepared.scales(origins).naive).all(1), 0])
+def diagnose(
+    run: Run, data: Prepared, scores: Sequence[Score], details: Mapping[str, Any]
+) -> list[str]:
+    """Describe each probable fault of the training and of the backtest."""
+    model, origins = scores[-1], data.origins("test")
+    warnings = diagnostics.diagnose(run.rows(METRICS), [])
+    constant = np.unique(origins[np.isnan(data.scales(origins).naive).all(1), 0])
     if len(constant):
-        names = list_names([repr(prepared.panel.series[number].name) for number in constant])
+        names = list_names([repr(data.panel.series[number].name) for number in constant])
         what = "MASE excludes series that never changed between seasons before the test"
         warnings.append(f"{what}: {names}")
-    if (count := model.row.items) < FEW:
-        best = min((one for one in scored if one.row.name in SIMPLE), key=lambda one: one.row.cost)
-        rows = [np.array([row]) for row in non_overlapping(origins, prepared.layout.horizon)]
-        errors = np.array(
-            [[one.scored.metrics(row)[model.scored.cost] for row in rows] for one in (model, best)]
-        )
-        own, other = errors[:, np.isfinite(errors).all(0)]
-        wins = (
-            f"{model.row.name} has a smaller error than {best.row.name} in {(own < other).sum()} "
-            f"of {len(own)} non-overlapping forecasts"
-        )
+    simple = [one for one in scores if one.name in SIMPLE]
+    if (count := model.items) < FEW and simple:
+        best = min(simple, key=lambda one: one.cost).name
+        wins = f"{model.name} has a smaller error than {best} in {_count_wins(run, data, best)}"
         warnings.append(f"the test is too short for a significant difference: {wins}")
-    if (measured := model.candidate.conformal.forecasts) < FEW:
+    if (measured := details["calibration_forecasts"]) < FEW:
         what = (
             f"intervals are wide, since they are calibrated on only {measured} non-overlapping "
             f"forecast{'s' * (measured > 1)} before the test"
         )
         warnings.append(f"{what}; 95 % coverage needs {FEW} or more")
-    warnings += diagnostics.undercoverage(0.95, model.row.metrics["coverage_95"], count)
-    if prepared.short.series:
-        warnings.append(describe_short(prepared.short, prepared.layout))
+    warnings += diagnostics.undercoverage(0.95, model.metrics["coverage_95"], count)
+    if data.short.series:
+        warnings.append(describe_short(data.short, data.layout))
     return warnings
+
+
+def _count_wins(run: Run, data: Prepared, name: str) -> str:
+    """Compare the median forecasts of the test that do not overlap with those of a naive method."""
+    own = run.read_arrays(BACKTEST)
+    target = data.inputs().targets(own["origins"])
+    scale = data.scales(own["origins"]).naive[:, None]
+    scale = scale if np.isfinite(scale).any() else 1.0
+    other = NaiveSettings(name=name).forecast(data, own["origins"]).quantile(0.5)
+    scaled = [np.abs(target - one) / scale for one in (own["median"], other)]
+    rows = np.isfinite(scaled[0]).any((1, 2))
+    errors, others = (np.nanmean(one[rows], (1, 2)) for one in scaled)
+    return f"{(errors < others).sum()} of {rows.sum()} non-overlapping forecasts"
 
 
 def sections(result: Result) -> list[Section]:

@@ -36,8 +36,7 @@ from ensue.models.baselines.window_features import WindowModel
 from ensue.models.parameters import load_into
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.contract import Trained
-from ensue.tasks.forecast.backtest import build_model
-from ensue.tasks.forecast.data import CODEC, Prepared, load
+from ensue.tasks.forecast.data import CODEC, Prepared, get_scaling, load
 from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.in_memory import as_paths
@@ -299,10 +298,8 @@ class ForecastModel(Trained):
         return read_like(self.prepared.panel, self.settings.data, read)
 
     def _inputs(self, panel: Panel, layout: Layout, ahead: int) -> WindowGatherer:
-        head = getattr(self.model, "head", None)
-        return WindowGatherer(
-            panel, layout, self.prepared.covariates, head.scaling if head else "standard", ahead
-        )
+        scaling = get_scaling(self.settings.model)
+        return WindowGatherer(panel, layout, self.prepared.covariates, scaling, ahead)
 
     def _forecast(self, inputs: WindowGatherer, origins: Origins, seed: int | None) -> Forecast:
         seed = self.settings.seed if seed is None else seed
@@ -336,12 +333,12 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open the forecaster of a run. Raises RunError where its files are damaged."""
     prepared = load(run)
     with format_errors(str(run.path / CODEC)), limit_model_size(run):
-        model, _ = build_model(settings.model, prepared)
+        model = settings.model.build(prepared.sizes)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, WindowModel):
         # Only a prediction shows whether the shapes of features and weights fit.
         with format_errors(str(run.path / WEIGHTS)):
-            inputs = prepared.inputs("standard")
+            inputs = prepared.inputs()
             model.normal(inputs.batch(prepared.origins("test")[:1]).map(torch.from_numpy))
     # A failure between training and calibration leaves a run without calibration.json.
     conformal = (

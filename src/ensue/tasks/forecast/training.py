@@ -1,127 +1,194 @@
-"""Training of `forecast`: read data, train, calibrate, backtest, fit baselines, report."""
+"""What the training of `forecast` has of its own: its baselines, the backtest and diagnostics."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
-from torch import nn
+import torch
 
-from ensue.data.series.windows import WindowFeed, WindowGatherer
-from ensue.evaluation.forecasting.conformal import UNCALIBRATED
-from ensue.models.names import name_model
+from ensue.data.series.windows import WindowFeed
+from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
+from ensue.evaluation.forecasting.distributions import Forecast
+from ensue.evaluation.forecasting.metrics import ScoredForecast, compute_block_metrics, score
+from ensue.evaluation.forecasting.naive import SIMPLE
+from ensue.evaluation.scores import Score
+from ensue.models.baselines.ridge import RidgeSettings
+from ensue.models.contract import Predictor
 from ensue.models.parameters import get_device
-from ensue.tasks.cached import limit_model_size
-from ensue.tasks.fitting import (
-    BASELINES_SHARE,
-    Budget,
-    estimate_reserve,
-    fit_network,
-    prepare_hardware,
-    remaining_training,
-)
-from ensue.tasks.forecast import backtest
+from ensue.settings import Settings
+from ensue.tasks.fitting import BASELINES_SHARE, Budget, Fitted
+from ensue.tasks.forecast import data as series
 from ensue.tasks.forecast.backtest import (
-    Fitted,
     calibrate,
     count_refits,
+    fit_closed_form,
     refit,
     walk_forward,
 )
-from ensue.tasks.forecast.baselines import fit_baselines
-from ensue.tasks.forecast.data import Prepared, prepare
-from ensue.tasks.forecast.predicting import forecast
-from ensue.tasks.forecast.report import conclude
-from ensue.tasks.forecast.scoring import Candidate, score_candidate
-from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.forecast.trained import CALIBRATION, ForecastModel
-from ensue.training.contract import Callback, Stage, Working
+from ensue.tasks.forecast.baselines import (
+    STATISTICAL,
+    NaiveSettings,
+    OriginBaseline,
+    StatisticalSettings,
+    is_installed,
+)
+from ensue.tasks.forecast.data import Prepared, refuse_fractions
+from ensue.tasks.forecast.predicting import BATCH_SIZE, number_blocks
+from ensue.tasks.forecast.report import BACKTEST, SERIES, diagnose, get_arrays, get_details
+from ensue.tasks.forecast.settings import MODELS
+from ensue.tasks.forecast.trained import ForecastModel
+from ensue.tasks.pipeline import Training
+from ensue.training.contract import Callback, Feed, Note
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
 
 MAX_ORIGINS = 4096
 """Origins of the validation part, evenly spread, that the validation loss is computed on."""
-BATCH_SIZE = 1024
-"""Origins that are validated together."""
 
 
-def train_forecaster(
-    run: Run, settings: ForecastSettings, data: Sequence[Path], on_event: Callback
-) -> ForecastModel:
-    """Train until the budget is spent; a resumed run continues, with bit-identical results."""
-    budget = Budget.of(settings.training)
-    machine = prepare_hardware(run, settings, on_event)
-    prepared = prepare(run, settings, data, on_event)
-    with limit_model_size(run):
-        model, inputs = backtest.build_model(settings.model, prepared)
-    if isinstance(model, nn.Module):
-        score_some = partial(_score_some, settings, prepared, inputs)
-        reserved = estimate_reserve(run, lambda: model, score_some, machine, budget, on_event)
-        # Other tasks fit baselines before the network; here they come after it.
-        training = remaining_training(
-            settings.training, machine, budget, on_event, reserved + BASELINES_SHARE
-        )
-        # Each refit takes as long as the training, or less.
-        minutes = training.minutes / (1 + count_refits(prepared))
-        training = training.model_copy(update={"minutes": minutes})
-        fitted = _train(run, settings.model_copy(update={"training": training}), prepared, on_event)
-    else:
-        fitted = backtest.fit_closed_form(settings.model, prepared)
-        # Whatever fails from here on, the run holds a fitted model.
-        run.write_arrays(fitted.model.arrays())
-    on_event(Stage("backtesting"))
-    on_event(Working("backtesting"))
-    conformal, test = calibrate(fitted, prepared, settings), prepared.origins("test")
-    run.write(CALIBRATION, json.dumps(conformal.to_json()).encode())
-    tested = walk_forward(fitted, prepared, settings, test)
-    candidate = Candidate(
-        name_model(settings.model), fitted.role, tested, conformal, fitted.seconds, fitted.model
-    )
-    baselines, notes = fit_baselines(settings, prepared, test, budget, on_event)
-    selected = [fitted.how]
-    if prepared.layout.refit:
-        fitted = refit(fitted, prepared, settings.seed, [len(one) for one in prepared.panel.series])
-        selected.append("the model of the run is refitted on all steps, including the test")
-    run.write_arrays(fitted.model.arrays())
-    scored = [*baselines, score_candidate(candidate, prepared, test)]
-    conclude(run, prepared, scored, selected, notes)
-    return ForecastModel(run, settings, prepared, fitted.model, conformal)
+class ForecastTraining(Training[Prepared]):
+    """The training of `forecast`."""
 
+    source = series
+    models = MODELS
+    report = SERIES
 
-def _score_some(
-    settings: ForecastSettings, prepared: Prepared, inputs: WindowGatherer, network: Any, every: int
-) -> None:
-    """Calibrate and score a network on one in `every` origins, to time it."""
-    sampling = {"seed": settings.seed, "paths": settings.sample_paths}
-    forecast(network, inputs, prepared.origins("calibration")[::every], **sampling)
-    origins = prepared.origins("test")[::every]
-    tested = forecast(network, inputs, origins, **sampling)
-    candidate = Candidate("", "network", tested, UNCALIBRATED, 0.0, network)
-    score_candidate(candidate, prepared, origins)
+    def resolve(self, settings: Any, data: Prepared, on_event: Callback) -> Any:
+        """Refuse values that the model cannot take, before anything is fitted."""
+        refuse_fractions(settings.model, data)
+        return settings
 
+    def baselines(self, settings: Any, data: Prepared, on_event: Callback) -> list[Settings]:
+        """Choose naive methods, ridge regression, and the models of statsforecast if it is there.
 
-def _train(run: Run, settings: ForecastSettings, prepared: Prepared, on_event: Callback) -> Fitted:
-    """Train a network; the weights with the lowest validation loss are kept."""
-    network, inputs = backtest.build_model(settings.model, prepared)
-    training = settings.training
-    feed = WindowFeed(
-        inputs, prepared.origins("train"), training.batching.batch_size, settings.seed
-    )
-    origins = prepared.origins("validation")
-    origins = origins[:: -(-len(origins) // MAX_ORIGINS)]
+        The latter share the time of all baselines, since nothing else could stop them.
+        """
+        own, found = settings.baselines, list[Any]()
+        seasonal = data.layout.season > 1
+        found += [NaiveSettings(name=one) for one in SIMPLE if one != "seasonal naive" or seasonal]
+        found += [RidgeSettings()] * own.ridge
+        if own.statistical and not is_installed():
+            names = " and ".join(STATISTICAL[name] for name in own.statistical)
+            what = f"baselines without {names}: statsforecast is missing"
+            on_event(Note(f"{what}; install it with: pip install 'ensue[series]'"))
+        elif own.statistical:
+            share = 60 * BASELINES_SHARE * Budget.of(settings.training).minutes
+            limit = {"time_limit": min(own.time_limit, share / len(own.statistical))}
+            found += [
+                StatisticalSettings(name=STATISTICAL[one], **limit) for one in own.statistical
+            ]
+        return [one for one in found if one.name != settings.model.name]
 
-    def validate() -> float:
-        nats = 0.0
+    def fit(self, settings: Any, data: Prepared) -> Fitted:
+        """Fit a model in closed form, or a baseline at each origin of the test."""
+        if not isinstance(settings.model, OriginBaseline):
+            return fit_closed_form(settings, data)
+        began = perf_counter()
+        forecast = settings.model.forecast(data, data.origins("test"))
+        return Fitted(forecast, perf_counter() - began)
+
+    def build(self, settings: Any, data: Prepared) -> Any:
+        """Build the network."""
+        return settings.model.build(data.sizes)
+
+    def fits(self, data: Prepared) -> int:
+        """Count the refits too: each takes as long as the training, or less."""
+        return 1 + count_refits(data)
+
+    def feed(self, settings: Any, data: Prepared) -> Feed:
+        """Make batches of windows."""
+        rows, inputs = settings.training.batching.batch_size, data.inputs(settings.model)
+        return WindowFeed(inputs, data.origins("train"), rows, settings.seed)
+
+    def validate(self, model: Predictor, settings: Any, data: Prepared) -> float:
+        """Compute nats per step, or the training loss where that has no likelihood."""
+        nats, inputs, origins = 0.0, data.inputs(settings.model), data.origins("validation")
+        origins = origins[:: -(-len(origins) // MAX_ORIGINS)]
         for begin in range(0, len(origins), BATCH_SIZE):
-            batch = inputs.batch(origins[begin : begin + BATCH_SIZE])
-            loss, _ = network.loss(to_device(batch, get_device(network)))
+            batch = to_device(inputs.batch(origins[begin : begin + BATCH_SIZE]), get_device(model))
+            with torch.no_grad():
+                loss, _ = model.loss(batch)
             nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
-        return nats / (len(origins) * prepared.layout.horizon)
+        return nats / (len(origins) * data.layout.horizon)
 
-    fit = fit_network(run, network, training, feed, validate, on_event)
-    return Fitted(
-        network, settings.model, inputs, fit.seconds, fit.selected[0], fit.updates, training
-    )
+    def size(self, data: Prepared) -> tuple[int, str]:
+        """Count the windows."""
+        return len(data.origins("train")), "windows"
+
+    def calibrate(self, fitted: Fitted, data: Prepared) -> ConformalIntervals:
+        """Fit conformal offsets of intervals; baselines at each origin keep their own."""
+        if isinstance(fitted.settings.model, OriginBaseline):
+            return UNCALIBRATED
+        return calibrate(fitted, data)
+
+    def predict(self, fitted: Fitted, data: Prepared) -> Forecast:
+        """Forecast the test part from origin to origin."""
+        if isinstance(fitted.settings.model, OriginBaseline):
+            return fitted.model
+        return walk_forward(fitted, data, data.origins("test"))
+
+    def score(
+        self,
+        fitted: Fitted,
+        data: Prepared,
+        predicted: Forecast,
+        calibration: ConformalIntervals,
+    ) -> Score:
+        """Score forecasts of the test part against the actual values."""
+        origins = data.origins("test")
+        scored = _score(data, predicted, calibration)
+        blocks = number_blocks(origins, data.layout.horizon)
+        metrics, intervals, losses = compute_block_metrics(scored, blocks)
+        which, unit = (fitted.name, fitted.role), scored.cost.upper()
+        size = fitted.seconds, getattr(fitted.model, "parameter_count", 0)
+        return Score(*which, metrics, intervals, losses, unit, *size, count=len(origins))
+
+    def trained(
+        self, run: Run, fitted: Fitted, data: Prepared, calibration: ConformalIntervals
+    ) -> ForecastModel:
+        """Make the forecaster."""
+        return ForecastModel(run, fitted.settings, data, fitted.model, calibration)
+
+    def measure(
+        self, trained: ForecastModel, data: Prepared, predicted: Forecast
+    ) -> dict[str, Any]:
+        """Measure the model by steps ahead and by series."""
+        scored = _score(data, predicted, trained.conformal)
+        return get_details(data, scored, trained.conformal)
+
+    def diagnose(
+        self, run: Run, data: Prepared, scores: Sequence[Score], details: Mapping[str, Any]
+    ) -> list[str]:
+        """Describe each probable fault of the training and of the backtest."""
+        return diagnose(run, data, scores, details)
+
+    def finish(
+        self, trained: ForecastModel, fitted: Fitted, data: Prepared, predicted: Forecast
+    ) -> ForecastModel:
+        """Save forecasts of the test for plots; refit on all steps, if the layout says so."""
+        arrays = get_arrays(data, predicted, trained.conformal)
+        trained.run.write_arrays(arrays, BACKTEST)
+        if not data.layout.refit:
+            return trained
+        fitted = refit(fitted, data, [len(one) for one in data.panel.series])
+        trained.run.write_arrays(fitted.model.arrays())
+        return replace(trained, model=fitted.model)
+
+    def selected(self, trained: ForecastModel) -> tuple[str, ...]:
+        """Say what the run is fitted on in the end, and what was selected before the test."""
+        refitted = ("the model of the run is refitted on all steps, including the test",)
+        count = trained.conformal.forecasts
+        measured = f"{count} non-overlapping forecast{'s' * (count > 1)}"
+        offsets = f"conformal offsets of intervals: before the test, on {measured}"
+        return (*refitted * bool(trained.prepared.layout.refit), offsets)
+
+
+TRAINING = ForecastTraining()
+
+
+def _score(data: Prepared, predicted: Forecast, conformal: ConformalIntervals) -> ScoredForecast:
+    origins = data.origins("test")
+    return score(predicted, data.inputs().targets(origins), data.scales(origins), conformal)
