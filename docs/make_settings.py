@@ -1,15 +1,20 @@
-"""Write docs/settings.md from the settings classes, the only place where defaults and
-descriptions stand."""
+"""Write docs/settings.md, and the flags of `ensue train`, from the settings classes, the only
+place where defaults and descriptions stand."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
-from ensue.settings import Choice, Settings, visit_fields
+from pydantic import BeforeValidator
+
+import ensue.cli.train
+from ensue.settings import Choice, FlagField, Settings, find_flags, visit_fields
 from ensue.tasks import TASKS
 from ensue.tasks.requests import REQUESTS
 
 PATH = Path(__file__).parent / "settings.md"
+FLAGS = Path(ensue.cli.train.__file__).with_name("flags.json")
 INTRODUCTION = """\
 # Settings
 
@@ -66,5 +71,39 @@ def page() -> str:
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 
 
+def type_of(flag: FlagField) -> str | list[str]:
+    """Name the type of a flag's values as `ensue train` reads them, or list the values."""
+    kind: Any = flag.field.annotation
+    if get_origin(kind) is Literal:
+        return [value for value in get_args(kind) if value]
+    if flag.path:
+        return "path"
+    if kind is Any or any(isinstance(one, BeforeValidator) for one in flag.field.metadata):
+        return "text"  # The name of a part, or a text that the setting parses itself.
+    names = {str: "text", int: "integer", int | None: "integer", tuple[str, ...]: "texts"}
+    return names[kind]
+
+
+def comes_later(named: tuple[str, FlagField]) -> bool:
+    """Sort what most people choose before names of files and columns."""
+    return named[0] not in ("model", "codec")
+
+
+def flags() -> str:
+    """List the flags of each verb as JSON, for a command line that loads no settings class."""
+    table = {
+        verb: {
+            name: {
+                "type": type_of(flag),
+                "help": " ".join((flag.field.description or "").split("\n\n")[0].split()),
+            }
+            for name, flag in sorted(find_flags(task.settings).items(), key=comes_later)
+        }
+        for verb, task in TASKS.items()
+    }
+    return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
+
+
 if __name__ == "__main__":
     PATH.write_text(page(), encoding="utf-8")
+    FLAGS.write_text(flags(), encoding="utf-8")

@@ -26,7 +26,7 @@ PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 7, 12, 4, 20
 # figure says here when and why.
 ROOM_LINES = {
     "cells": 750,
-    "cli": 1_650,
+    "cli": 1_600,
     # 2026-11-30: +100 for the imports of series and labelled parts, now split by idea.
     # 2026-11-30: +61 for columns in place of rows, which take a fifth of the memory.
     # 2026-11-30: +89 for the contract of a dataset, which `tasks` has for two verbs no more.
@@ -39,7 +39,8 @@ ROOM_LINES = {
     "layers": 550,
     "models": 4_550,
     # 2026-11-30: +26 for the check of all arguments of Python, in settings.py and api.py.
-    "modules": 1_226,
+    # 2026-11-30: +31 for flags that settings mark themselves; `cli` loses 61.
+    "modules": 1_257,
     "sklearn": 650,
     "tasks": 5_300,
     "training": 1_400,
@@ -131,7 +132,7 @@ def test_sizes(path: Path) -> None:
     lines = code_lines(text)
     if len(lines) > FILE_LINES:
         too_large.append(f"{name_of(path)} has more than {FILE_LINES} lines of code")
-    parameters = 20 if path.parent.name == "train" else COMMAND_FLAGS.get(name_of(path), PARAMETERS)
+    parameters = COMMAND_FLAGS.get(name_of(path), PARAMETERS)
     parameters = max(parameters, 8 if path.parent.name == "cli" else 0)
     for function in functions(ast.parse(text)):
         place = f"{name_of(path)}:{function.name}"

@@ -1,5 +1,6 @@
 """The docs are true: their commands run, and their tables are what the code says."""
 
+import json
 import re
 import runpy
 import shlex
@@ -57,3 +58,12 @@ def test_the_commands_of_the_readme_run(
 def test_the_page_of_settings_is_what_the_code_says() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
     assert made["PATH"].read_text(encoding="utf-8") == made["page"]()
+
+
+def test_the_flags_of_training_are_what_the_settings_say() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
+    written = made["FLAGS"].read_text(encoding="utf-8")
+    assert written == made["flags"](), "run python docs/make_settings.py"
+    flags = json.loads(written)
+    assert all(one["type"] and one["help"] for own in flags.values() for one in own.values())
+    assert all({"model", "valid", "test"} <= own.keys() for own in flags.values())

@@ -17,7 +17,7 @@ from ensue.data.labelled import LabelledReader
 from ensue.data.tables.rows import read_frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.models.names import is_network
-from ensue.settings import Settings, read_arguments, read_stored, to_plain
+from ensue.settings import Settings, find_flags, read_arguments, read_stored, to_plain, to_python
 from ensue.tasks import TASKS, Choices, Proposal, Task
 from ensue.tasks.in_memory import as_path
 from ensue.tasks.proposal import with_budget
@@ -26,9 +26,7 @@ from ensue.training.devices import choose_device
 from ensue.training.fit import reopen
 from ensue.training.folder.run import ABOUT, WEIGHTS, Run
 from ensue.training.notes import with_notes
-
-FILES = ("valid", "test", "config")
-"""Fields of Choices that are paths."""
+from ensue.training.settings import TrainingOptions
 
 
 def silent(event: Event) -> None:
@@ -54,8 +52,9 @@ def train(
 
     `data` are paths, or data frames that narwhals supports (pandas, polars, ...). Tasks that
     predict also take one reader of examples, such as `InMemoryReader(contents, labels)`.
-    `choices` are the fields of Choices (model, codec, size, minutes, epochs, seed, device, valid,
-    test, config) and the task's own `flags`. `settings` are strings as after `--set`.
+    `choices` are the options of every training (size, minutes, epochs, seed, device, config) and
+    the task's own, such as model, codec, valid and test: the long flags of `ensue train TASK
+    --help`. `settings` are strings as after `--set`.
     `on_event` is called with every event of the training.
     Without `out` the run is in a temporary folder until `save`.
     Raises UserError for invalid data or settings.
@@ -117,24 +116,22 @@ def _save_frame(frame: Any) -> Path:
 def make_choices(task: Task, data: Sequence[Path], given: Mapping[str, Any]) -> Choices:
     """Sort keywords into the fields of Choices and the task's own flags; None means not given.
 
-    Flags become assignments; those of `--set` override them. Raises SettingError for a name that
-    is neither.
+    Raises SettingError for a name that is neither.
     """
-    known = Choices.model_fields.keys()
-    if unknown := sorted(given.keys() - known - task.flags.keys()):
-        raise SettingError(
-            f"unknown option {unknown[0]!r}",
-            hint=did_you_mean(unknown[0], known | task.flags.keys()),
-        )
-    named: dict[str, Any] = {name: given[name] for name in given.keys() & known}
-    named |= {name: as_path(named[name], name) for name in FILES if named.get(name) is not None}
-    own = {name: value for name, value in given.items() if name in task.flags and value is not None}
-    flags = {
-        f"{task.flags[name]}={json.dumps(value, default=str)}": f"--{name.replace('_', '-')}"
-        for name, value in own.items()
+    flags = find_flags(task.settings)
+    known = {*TrainingOptions.model_fields, "assignments", *flags}
+    if unknown := sorted(given.keys() - known):
+        raise SettingError(f"unknown option {unknown[0]!r}", hint=did_you_mean(unknown[0], known))
+    paths = {"config", *(name for name, flag in flags.items() if flag.path)}
+    there = {
+        name: as_path(value, name) if name in paths else to_python(value)
+        for name, value in given.items()
+        if value is not None
     }
-    named["assignments"] = [*flags, *read_arguments(Choices, named).assignments]
-    return read_arguments(Choices, {"data": data, "flags": flags, **named})
+    named: dict[str, Any] = {name: there[name] for name in there.keys() & Choices.model_fields}
+    own = {name: there[name] for name in flags if name in there.keys() - Choices.model_fields}
+    own = {name: str(value) if name in paths else value for name, value in own.items()}
+    return read_arguments(Choices, {**named, "data": data, "flags": own})
 
 
 def start(

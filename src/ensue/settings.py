@@ -11,11 +11,13 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from math import isfinite
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, core_schema
 
 from ensue.atomic_io import HINT
@@ -87,6 +89,52 @@ class Choice:
                 hint=did_you_mean(str(name), self.catalogue),
             )
         return (read_trusted if is_trusted(field) else read)(self.catalogue[name], fields)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Annotates a field that is a flag of `ensue train`, and a keyword of `ensue.train`.
+
+    Its docstring is the help of the flag. The command line reads cli/train/flags.json, made by
+    docs/make_settings.py, since most settings classes load torch.
+    """
+
+    name: str = ""
+    """Name of the flag; by default that of the field."""
+    path: bool = False
+    """Whether its value is a path."""
+
+
+@dataclass(frozen=True)
+class FlagField:
+    """A flag of `ensue train VERB`, and the fields that it sets."""
+
+    field: FieldInfo
+    path: bool
+    keys: tuple[str, ...]
+    """Dotted keys: several where parts that are chosen, or used twice, have the same setting."""
+
+
+@cache
+def find_flags(kind: type[Settings]) -> Mapping[str, FlagField]:
+    """Find all fields of settings that are flags, by the name of the flag."""
+    found: dict[str, FlagField] = {}
+
+    def add(flag: str, one: FlagField) -> None:
+        first = found.get(flag, one)
+        found[flag] = replace(first, keys=tuple(dict.fromkeys((*first.keys, *one.keys))))
+
+    for name, field in kind.model_fields.items():
+        choice = next((one for one in field.metadata if isinstance(one, Choice)), None)
+        parts = choice.catalogue.values() if choice else [field.annotation]
+        for flag in (one for one in field.metadata if isinstance(one, Flag)):
+            key = f"{name}.name" if choice else name
+            add(flag.name or name, FlagField(field, flag.path, (key,)))
+        for part in parts:
+            if isinstance(part, type) and issubclass(part, Settings):
+                for flag, one in find_flags(part).items():
+                    add(flag, replace(one, keys=tuple(f"{name}.{key}" for key in one.keys)))
+    return found
 
 
 def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
@@ -193,12 +241,12 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def assign(settings: S, assignment: str, flag: str | None = None) -> S:
+def assign(settings: S, assignment: str) -> S:
     """Change one setting, written `key=value`; a key may be shortened to its unambiguous end.
 
     The key of a component, `model.body=bag-of-context`, selects another one with its defaults. A
-    list setting accepts a single value. `flag` is what the user typed instead of `--set`; errors
-    name it. Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
+    list setting accepts a single value. Raises SettingError if the key is unknown or ambiguous, or
+    the value does not fit.
     """
     key, equals, text = assignment.partition("=")
     if not equals:
@@ -211,20 +259,39 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     try:
         full_key = _resolve_key(key.strip(), single + choices)
     except SettingError as error:
-        parent, _, last = key.rpartition(".")
-        if flag and parent in choices:
-            what = f"{parent} {dict(flatten(values))[f'{parent}.name']!r} has no {last!r}"
-            raise SettingError(what, where=flag, hint="leave it out") from None
-        raise error.at(flag or "--set") from None
-    *path, last = full_key.split(".")
+        raise error.at("--set") from None
+    return _replace(settings, full_key, _parse(text.strip()), f"--set {assignment:.{TYPED}}")
+
+
+def set_flag(settings: S, name: str, value: Any) -> S:
+    """Set the fields of a flag of `ensue train`.
+
+    Raises SettingError, which names the flag, if the value does not fit, or the chosen parts have
+    no such setting.
+    """
+    known, where = find_flags(type(settings)), f"--{name.replace('_', '-')}"
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise SettingError("there is no such flag here", where=where, hint=hint)
+    keys = known[name].keys
+    there = dict(flatten(settings.model_dump(mode="json")))
+    for key in (found := [key for key in keys if key in there]):
+        settings = _replace(settings, key, value, where)
+    if not found:
+        parent, _, last = keys[0].rpartition(".")
+        what = f"{parent} {there[f'{parent}.name']!r} has no {last!r}"
+        raise SettingError(what, where=where, hint="leave it out")
+    return settings
+
+
+def _replace(settings: S, key: str, value: Any, where: str) -> S:
+    values = settings.model_dump(mode="json")
+    *path, last = key.split(".")
     part: Any = values
     for step in path:
         part = part[step]
-    value = _parse(text.strip())
-    part[last] = (
-        [value] if isinstance(part.get(last), list) and not isinstance(value, list) else value
-    )
-    where = flag or f"--set {assignment:.{TYPED}}"
+    single = isinstance(part.get(last), list) and not isinstance(value, list | tuple)
+    part[last] = [value] if single else value
     try:
         return read_trusted(type(settings), values, where=where)
     except SettingError as error:

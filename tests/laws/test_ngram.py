@@ -209,13 +209,13 @@ def test_any_integers_count_alike(dtype: type[np.integer]) -> None:
 
 def test_a_limit_of_memory_is_a_size() -> None:
     assert NgramSettings.model_validate({"memory": "1.5 GB"}).memory == 1_500_000_000
-    chosen = GENERATE.propose(Choices(model="ngram", memory="300M")).settings
+    chosen = GENERATE.propose(Choices(model="ngram", flags={"memory": "300M"})).settings
     assert isinstance(chosen, GenerateSettings)
     assert chosen.baseline.memory == chosen.model.memory == 300_000_000
     with pytest.raises(
         SettingError, match="--memory: 'plenty' is not a size; give one such as 500M or 4G"
     ):
-        GENERATE.propose(Choices(memory="plenty"))
+        GENERATE.propose(Choices(flags={"memory": "plenty"}))
 
 
 def test_with_a_limit_of_memory_all_is_counted() -> None:

@@ -369,7 +369,7 @@ def test_other_tables(tmp_path):
             {},
             "a.csv: several columns could be the text (title, body); name one 'text', or "
             "choose one of "
-            "title, body with --set data.column=NAME",
+            "title, body with --column NAME",
         ),
         (
             "a.csv",
@@ -377,7 +377,7 @@ def test_other_tables(tmp_path):
             {},
             (
                 "a.csv: no column looks like a text; name one 'text', or choose one of x, y "
-                "with --set data.column=NAME"
+                "with --column NAME"
             ),
         ),
         (

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ensue.cli.main import main
-from ensue.data.check import CHECKS, check, get_key
+from ensue.data.check import CHECKS, check
 from ensue.data.demos import DEMOS, write_demo
+from ensue.settings import find_flags
 from ensue.tasks import TASKS
 
 WORDS = ["sun", "rain", "wind", "snow", "fog"]
@@ -335,7 +336,7 @@ def test_the_command(tmp_path, capsys):
         == f"ensue: {path}: there is no column 'mood'; choose from label, text\n"
     )
     assert main(["check", str(path), "--task", "tag", "--label", "x"]) == 2
-    assert capsys.readouterr().err.startswith("ensue: --label: there is no setting 'data.label'; ")
+    assert capsys.readouterr().err.startswith("ensue: --label: there is no such flag here; ")
     assert main(["check", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["task"], found["format"], found["labels"][0]["examples"]) == (
@@ -368,9 +369,13 @@ def test_no_check_loads_torch(tmp_path):
 
 @pytest.mark.parametrize("verb", TASKS)
 def test_flags_say_the_same_here_and_in_training(verb: str) -> None:
-    said = {
-        flag: key
-        for flag, key in TASKS[verb].flags.items()
-        if key.startswith(("data.", "backtest."))
+    parts = CHECKS[verb][0]
+    here = {
+        name: tuple(f"{part}.{key}" for key in flag.keys)
+        for part, settings in parts.items()
+        for name, flag in find_flags(type(settings)).items()
     }
-    assert {flag: get_key(verb, flag) for flag in said} == said
+    there = {name: flag.keys for name, flag in find_flags(TASKS[verb].settings).items()}
+    of_data = {name: keys for name, keys in there.items() if keys[0].partition(".")[0] in parts}
+    assert here == of_data
+    assert here.keys() >= {"valid", "test"}

@@ -12,10 +12,12 @@ import pandas
 import pytest
 
 import ensue
+from ensue import api
 from ensue.cli.train.options import TrainOptions
 from ensue.errors import SettingError, UserError
+from ensue.settings import find_flags
 from ensue.sklearn import SequenceClassifier, SequenceTagger
-from ensue.tasks import Choices
+from ensue.tasks import TASKS, Choices
 from ensue.training.settings import TrainingOptions
 
 TEXTS = [f"{word} film number {n}" for n in range(12) for word in ("good", "bad")]
@@ -277,3 +279,28 @@ def test_the_command_line_states_no_option_of_its_own() -> None:
     assert TrainOptions.model_fields.keys() - own < Choices.model_fields.keys()
     for name, field in TrainingOptions.model_fields.items():
         assert TrainOptions.model_fields[name].description == field.description
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_a_flag_of_another_verb_is_refused(verb: str) -> None:
+    others = {name for task in TASKS.values() for name in find_flags(task.settings)}
+    foreign = sorted(others - find_flags(TASKS[verb].settings).keys())
+    assert "memory" in foreign or verb == "generate"
+    for name in foreign:
+        with pytest.raises(SettingError, match=f"^unknown option '{name}'"):
+            ensue.train(verb, **{name: "x"})
+
+
+def test_values_of_flags_are_kept_as_they_are() -> None:
+    given = {"label": 'a = "b"', "value": ("x", "2024"), "label_file": Path("labels.csv")}
+    choices = api.make_choices(TASKS["classify"], (), {**given, "text": None})
+    assert choices.flags == {**given, "label_file": "labels.csv"}
+    assert choices.assignments == ()
+
+
+def test_an_assignment_overrides_a_flag() -> None:
+    given = {"horizon": np.int64(3), "assignments": ["backtest.horizon=4"]}
+    for names, expected in ((("horizon",), 3), (("horizon", "assignments"), 4)):
+        chosen = {key: given[key] for key in names}
+        proposal = TASKS["forecast"].propose(api.make_choices(TASKS["forecast"], (), chosen))
+        assert proposal.settings.backtest.horizon == expected

@@ -21,6 +21,7 @@ from ensue.data.tables.series_rows import M3_ENDING, find_row_layout
 from ensue.data.tables.time_columns import find_time_column
 from ensue.data.tables.times import read_time
 from ensue.errors import DataError
+from ensue.settings import Settings, find_flags
 
 T = TypeVar("T")
 
@@ -67,6 +68,22 @@ def guess_labelled_format(
         why = f"lines begin with {PREFIX}"
         return "fasttext", f"read as fastText, because {why} (choose with --format)"
     return "folders", "read as a folder, or a file, of texts per class (choose with --format)"
+
+
+def get_given(
+    kind: type[Settings], flags: Mapping[str, str], assignments: Sequence[str]
+) -> dict[str, str]:
+    """Return the settings that flags and assignments give, by key."""
+    known = find_flags(kind)
+    own = {key: flags[name] for name in flags.keys() & known for key in known[name].keys}
+    return own | parse_assignments(assignments)
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
+    """Split `key=value` texts; those without a value are reported when they are applied."""
+    return {
+        key: value for key, equals, value in (one.partition("=") for one in assignments) if equals
+    }
 
 
 def get_encoding(settings: Mapping[str, str]) -> str:

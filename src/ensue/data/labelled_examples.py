@@ -34,19 +34,19 @@ from ensue.data.readers.named_parts import PartFiles, get_part_files
 from ensue.data.split import draw_parts
 from ensue.data.tables.number_format import NumberFormat
 from ensue.errors import DataError, SettingError
-from ensue.settings import Choice
+from ensue.settings import Choice, Flag
 
 HELD_OUT_PARTS = ("validation", "calibration", "test")
 
 
-Reader = Annotated[Any, Choice(LABELLED)]
+Reader = Annotated[Any, Choice(LABELLED), Flag("format")]
 
 
 class LabelledSettings(PartFiles):
     """How labelled data is read and split."""
 
     reader: Reader = LabelledTable()
-    """Format of the data: a table, a folder or file per class, a long table of sequences, ..."""
+    """Format of the data if it is not recognised; see `ensue list formats`."""
     labels: LabelSettings = LabelSettings()
     """Labels to predict."""
     max_length: int = Field(512, ge=1)
@@ -57,8 +57,8 @@ class LabelledSettings(PartFiles):
     """Calibration share of the examples (temperature, prediction sets)."""
     test: float = Field(0.2, gt=0, lt=0.5)
     """Test share of the examples, for reported metrics only."""
-    label_file: str = ""
-    """Table of the ids and labels (`reader.label`) of sequences that have no label themselves."""
+    label_file: Annotated[str, Flag(path=True)] = ""
+    """Table of ids and labels, for sequences that have no label themselves."""
 
 
 def find_files_by_part(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from ensue.data.readers.text import TextReader
 from ensue.data.tables.rows import ROWS
 from ensue.data.tables.text_column import TableReader
 from ensue.errors import SettingError
+from ensue.settings import Flag
 
 TextFormat: TypeAlias = Literal["text", "lines", "table"]
 
@@ -28,9 +29,9 @@ SHORT, LONGEST = 40, 200
 class DataSettings(PartFiles):
     """How the data is read and split."""
 
-    format: Literal["auto", "text", "lines", "table"] = "auto"
+    format: Annotated[Literal["auto", "text", "lines", "table"], Flag()] = "auto"
     """One long text, one record a line, or the text column of a table; auto guesses it."""
-    column: str = ""
+    column: Annotated[str, Flag()] = ""
     """Table: name of the text column; by default the only one that could be text."""
     encoding: str = "utf-8"
     """Encoding of the files, by Python's name for it."""

@@ -20,7 +20,7 @@ from ensue.layers.padding import without_padding
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor
 from ensue.models.parameters import ParameterMixin, build_embeddings
-from ensue.settings import Choice, Settings
+from ensue.settings import Choice, Flag, Settings
 from ensue.state import State
 
 Body = Annotated[Any, Choice(ENCODERS)]
@@ -46,7 +46,7 @@ class ClassifierSettings(Settings):
     """Share of training examples cut to a random prefix, for early classification."""
     output: Literal["gaussian", "quantiles"] = "gaussian"
     """Distribution of numeric labels: gaussian, or quantiles, which may be asymmetric."""
-    auxiliary: Literal["none", "lm"] = "none"
+    auxiliary: Annotated[Literal["none", "lm"], Flag()] = "none"
     """Auxiliary loss: lm predicts the next symbol; needs a causal body."""
     auxiliary_weight: float = Field(default=0.3, gt=0)
     """Weight of the auxiliary loss, relative to the label's."""

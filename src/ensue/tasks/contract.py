@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -24,12 +24,10 @@ class Choices(TrainingOptions):
     """Files and folders, or the name of a demo; empty for the task's own demo."""
     model: str | None = None
     codec: str | None = None
-    memory: str | None = None
-    """Memory limit for counting n-grams, such as 4G."""
+    flags: Mapping[str, Any] = {}
+    """Values of the verb's own flags, those of `find_flags(settings)`, by name."""
     assignments: Sequence[str] = ()
     """`key=value`, as after `--set`; they override everything else."""
-    flags: Mapping[str, str] = {}
-    """The flag behind each assignment that was not written after `--set`, for error messages."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +92,6 @@ class Task:
     """Open the trained model of a run, by its settings."""
     report: Report
     """What the verb adds to the summary and the model card."""
-    flags: Mapping[str, str] = field(default_factory=dict)
-    """Flags of `train` and the setting of each: "label" for "data.label"."""
     prepare: Callable[[Run, Any, LabelledReader], Any] | None = None
     """Read examples that are in no files into the run, so that `train` needs no files. Raises
     UserError."""

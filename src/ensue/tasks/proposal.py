@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ensue.errors import SettingError
 from ensue.layers import RecurrentSettings
 from ensue.models.names import Models, is_network, resize
-from ensue.settings import Settings, assign, parse_toml, read
+from ensue.settings import Settings, assign, find_flags, parse_toml, read, set_flag
 from ensue.tasks.contract import Choices, Proposal
 from ensue.training.folder.run import SMALL
 
@@ -76,9 +76,9 @@ def change(settings: S, **changes: Any) -> S:
 
 
 def with_budget(settings: S, choices: Choices) -> S:
-    """Apply budget, device, seed, and validation and test files, where they were given.
+    """Apply budget, device and seed, where they were given.
 
-    `settings` has the fields training, data (with valid_file and test_file) and seed.
+    `settings` has the fields training and seed.
     """
     now: Any = settings
     budget: dict[str, Any] = {}
@@ -101,13 +101,8 @@ def with_budget(settings: S, choices: Choices) -> S:
         None,
     )
     training = read(type(now.training), {**dict(now.training), **budget}, where=flag)
-    data = now.data
-    if choices.valid is not None:
-        data = data.model_copy(update={"valid_file": str(choices.valid)})
-    if choices.test is not None:
-        data = data.model_copy(update={"test_file": str(choices.test)})
     seed = now.seed if choices.seed is None else choices.seed
-    return change(settings, training=training, data=data, seed=seed)
+    return change(settings, training=training, seed=seed)
 
 
 def with_model(settings: S, choices: Choices, models: Models, default: str | None = None) -> S:
@@ -122,7 +117,10 @@ def with_model(settings: S, choices: Choices, models: Models, default: str | Non
 
 
 def apply_overrides(settings: S, choices: Choices) -> S:
-    """Apply the assignments of `--set`, in order."""
+    """Apply the verb's own flags, and then the assignments of `--set`, in order."""
+    for name in find_flags(type(settings)):
+        if name in choices.flags:
+            settings = set_flag(settings, name, choices.flags[name])
     for assignment in choices.assignments:
-        settings = assign(settings, assignment, choices.flags.get(assignment))
+        settings = assign(settings, assignment)
     return settings

@@ -132,9 +132,5 @@ class TrainingOptions(Settings):
     """Random seed."""
     device: str | None = None
     """Device: cpu, cuda, cuda:1, mps or auto."""
-    valid: Path | None = None
-    """Validation file (early stopping, model selection); by default a part of the data."""
-    test: Path | None = None
-    """Test file; by default a part of the data is held out."""
     config: Path | None = None
     """Settings file (TOML) as --show-settings prints it, or the run.toml of a run."""

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from ensue.tasks import Proposal
 
 
-def train(
-    task: str, data: Sequence[Path], options: TrainOptions, model: str | None = None, **own: Any
-) -> None:
+def train(task: str, data: Sequence[Path], options: TrainOptions, **own: Any) -> None:
     """Train a model, report progress and print the result; or print the settings only.
 
     `own` are the verb's own flags; a flag that is None was not given.
@@ -26,7 +24,7 @@ def train(
 
     known = api.find_task(task)
     shared = options.model_dump(exclude={"out", "show_settings", "as_json"})
-    proposal = known.propose(api.make_choices(known, data, {"model": model, **shared, **own}))
+    proposal = known.propose(api.make_choices(known, data, {**shared, **own}))
     if options.show_settings:
         print_settings(proposal)
         return

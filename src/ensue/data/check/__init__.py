@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +14,13 @@ from ensue.data.check.series import check_series
 from ensue.data.check.tags import check_tags
 from ensue.data.check.text import check_texts
 from ensue.data.contract import Finding, Listener
-from ensue.data.detect import get_encoding, guess_labelled_format, guess_task
+from ensue.data.detect import (
+    get_encoding,
+    get_given,
+    guess_labelled_format,
+    guess_task,
+    parse_assignments,
+)
 from ensue.data.files import find_files
 from ensue.data.labelled_examples import LabelledSettings
 from ensue.data.prepare import PASSES, OnRead, ReadingProgress
@@ -24,7 +29,7 @@ from ensue.data.series.backtest import BacktestSettings
 from ensue.data.series.panel import SeriesSettings
 from ensue.data.settings import DataSettings
 from ensue.errors import SettingError
-from ensue.settings import Settings, assign
+from ensue.settings import Settings, assign, set_flag
 
 CHECKS: Mapping[
     str, tuple[Mapping[str, Settings], Callable[[Report, Sequence[Path], Any], None]]
@@ -52,10 +57,11 @@ def check(
     of all files, and the seconds left. Raises DataError if there is nothing
     to read, and SettingError for an invalid setting.
     """
+    own = {name.replace("-", "_"): value for name, value in own.items()}
     findings: list[Finding] = []
     files = find_files(paths, Listener(findings.append))
     guess, why = (
-        (task, "") if task else guess_task(files, get_encoding(_parse_assignments(assignments)))
+        (task, "") if task else guess_task(files, get_encoding(parse_assignments(assignments)))
     )
     verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
     settings, verb = _find_settings(verbs, files, own, assignments)
@@ -74,45 +80,17 @@ def _find_settings(
     refused: SettingError | None = None
     for verb in verbs:
         try:
-            keyed = {
-                f"{get_key(verb, flag)}={json.dumps(value)}": f"--{flag}"
-                for flag, value in own.items()
-            }
             fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
             settings: Any = create_model("CheckSettings", __base__=Settings, **fields)()
             if verb == "classify":
-                name, _ = guess_labelled_format(files, _parse_assignments((*keyed, *assignments)))
+                name, _ = guess_labelled_format(files, get_given(type(settings), own, assignments))
                 settings = assign(settings, f"data.reader={name}")
-            for assignment in (*keyed, *assignments):
-                settings = assign(settings, assignment, keyed.get(assignment))
+            for flag, value in own.items():
+                settings = set_flag(settings, flag, value)
+            for assignment in assignments:
+                settings = assign(settings, assignment)
         except SettingError as error:
             refused = refused or error
         else:
             return settings, verb
     raise cast("SettingError", refused)
-
-
-def _parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
-    return {
-        key: value for key, equals, value in (one.partition("=") for one in assignments) if equals
-    }
-
-
-def get_key(verb: str, flag: str) -> str:
-    """Return the setting of a reading flag of `ensue train VERB`.
-
-    >>> (get_key("classify", "label"), get_key("forecast", "fill"), get_key("forecast", "horizon"),
-    ...  get_key("tag", "test"))
-    ('data.reader.label', 'data.fill', 'backtest.horizon', 'data.test_file')
-    """
-    flag = flag.replace("-", "_")
-    if flag in ("valid", "test"):
-        return f"data.{flag}_file"
-    if verb == "classify" and flag == "label_file":
-        return "data.label_file"
-    if verb == "classify":
-        return "data.reader.name" if flag == "format" else f"data.reader.{flag}"
-    if verb == "forecast" and flag == "season":
-        return "backtest.season_length"
-    room = "backtest" if verb == "forecast" and flag in BacktestSettings.model_fields else "data"
-    return f"{room}.{flag}"

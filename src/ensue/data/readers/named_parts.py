@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from os.path import commonpath
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.files import find_files
 from ensue.errors import DataError
-from ensue.settings import Settings
+from ensue.settings import Flag, Settings
 
 PART_NAMES = {
     "train": "train",
@@ -35,9 +35,9 @@ class PartFiles(Settings):
 
     The names are train, valid (or dev) and test.
     """
-    valid_file: str = ""
+    valid_file: Annotated[str, Flag("valid", path=True)] = ""
     """Validation file, in place of the share `validation`; a series continues the data."""
-    test_file: str = ""
+    test_file: Annotated[str, Flag("test", path=True)] = ""
     """Test file, in place of the share `test`; a series continues the validation part."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from ensue.data.series.panel import Panel
 from ensue.data.tables.series_checks import list_names
 from ensue.errors import DataError, SettingError
-from ensue.settings import Settings
+from ensue.settings import Flag, Settings
 
 Origins: TypeAlias = "NDArray[np.int64]"
 """(forecasts, 2): the number of a series, and the first of its steps that is forecast."""
@@ -36,9 +36,9 @@ MOST_STEPS = 1_000_000
 class BacktestSettings(Settings):
     """Horizon, context length and parts of a backtest; 0 selects a value from the data."""
 
-    horizon: int = Field(0, ge=0, le=MOST_STEPS)
+    horizon: Annotated[int, Flag()] = Field(0, ge=0, le=MOST_STEPS)
     """Forecast horizon, in steps; by default one season, or 6 without a season."""
-    season_length: int = Field(0, ge=0, le=MOST_STEPS)
+    season_length: Annotated[int, Flag("season")] = Field(0, ge=0, le=MOST_STEPS)
     """Season length, in steps; by default that of the frequency: 12 months, 7 days, 24 hours."""
     context_length: int = Field(0, ge=0, le=MOST_STEPS)
     """Context length, in steps; by default at least two seasons and three horizons."""
@@ -51,7 +51,7 @@ class BacktestSettings(Settings):
     stride: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps between two held-out origins; by default such that each series has at most 60, and many
     series have about 2,500 together."""
-    refit: int | None = Field(None, ge=0)
+    refit: Annotated[int | None, Flag()] = Field(None, ge=0)
     """Refit every N test origins and at the end; 0 never; by default 1 for cheap models."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from ensue.data.dataset import check_offsets
 from ensue.data.readers.named_parts import PartFiles
 from ensue.data.series.frequency import WORKDAY, Frequency, Times
+from ensue.settings import Flag
 
 Values = NDArray[np.float64]
 
@@ -20,21 +21,21 @@ Values = NDArray[np.float64]
 class SeriesSettings(PartFiles):
     """How time series are read from files."""
 
-    id: str = ""
+    id: Annotated[str, Flag()] = ""
     """Column of series ids; by default `unique_id`, or the only column of words."""
-    time: str = ""
+    time: Annotated[str, Flag()] = ""
     """Column of times: dates, months, quarters, integers; by default `ds`, or the first such."""
-    target: tuple[str, ...] = ()
+    target: Annotated[tuple[str, ...], Flag()] = ()
     """Target columns (channels); by default `y`, or each column of numbers as a series."""
-    known_covariates: tuple[str, ...] = ()
+    known_covariates: Annotated[tuple[str, ...], Flag()] = ()
     """Columns of numbers whose future is known at forecast time, such as prices or holidays."""
-    past_covariates: tuple[str, ...] = ()
+    past_covariates: Annotated[tuple[str, ...], Flag()] = ()
     """Columns of numbers of which only the past is known."""
-    static_covariates: tuple[str, ...] = ()
+    static_covariates: Annotated[tuple[str, ...], Flag()] = ()
     """Columns of numbers or words that are constant within a series."""
-    freq: str = ""
+    freq: Annotated[str, Flag()] = ""
     """Frequency, such as month, day or "15 minutes"; by default the most common one in the data."""
-    fill: str = ""
+    fill: Annotated[Literal["", "previous", "zero"], Flag()] = ""
     """Fill for missing steps and empty cells: previous or zero; by default they are an error."""
     day_first: bool | None = None
     """Whether 03/04/2026 is in April; by default any date with a day after the 12th decides."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import get_suffix
@@ -20,7 +20,7 @@ from ensue.data.tables.rows import (
     could_be_text,
 )
 from ensue.errors import DataError
-from ensue.settings import Settings
+from ensue.settings import Flag, Settings
 
 USUAL = {
     "text": ("text", "sentence", "message", "content"),
@@ -39,11 +39,11 @@ class LabelledTable(Settings):
     """Read each row of a table as a text with its label."""
 
     name: Literal["table"] = "table"
-    text: str = ""
+    text: Annotated[str, Flag()] = ""
     """Text column; by default the only column that could be one."""
-    label: str = ""
+    label: Annotated[str, Flag()] = ""
     """Label column; by default the only column that could be one."""
-    group: str = ""
+    group: Annotated[str, Flag()] = ""
     """Group column: examples of one group stay in one part of the data."""
     header: Literal["auto", "yes", "no"] = "auto"
     """Whether the first line is a header; auto says no if one of its fields occurs again."""
@@ -202,7 +202,7 @@ def _choose_columns(
             "the first line looks like data, not like a header", where=f"{path}:1", hint=hint
         )
     free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
-    flag = "--text" if labelled else "--set data.column=NAME"
+    flag = "--text" if labelled else "--column NAME"
     texts = [one for one in free if _could_be_text(values[one])]
     text = settings.text or _choose_column(path, ("text", flag), free, texts, columns)
     label, others = settings.label, [one for one in free if one != text]

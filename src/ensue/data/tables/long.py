@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from ensue.data.tables.snana import (
 )
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, did_you_mean
-from ensue.settings import Settings
+from ensue.settings import Flag, Settings
 
 LONG_ROWS = ROWS | {".dat": read_snana_rows}
 
@@ -58,23 +58,24 @@ class LongTable(Settings):
     """
 
     name: Literal["long_table"] = "long_table"
-    id: str = ""
-    """Column of sequence ids; without one, a file is one sequence."""
-    time: str = ""
-    """Column of times: numbers, or ISO 8601 dates (in days). Without one, rows are in order."""
-    channel: str = ""
-    """Column of channels (bands): where each value was measured."""
-    standard_error: str = ""
+    id: Annotated[str, Flag()] = ""
+    """Sequence id column of a table with a row per step; without one, a file is one sequence."""
+    time: Annotated[str, Flag()] = ""
+    """Column of the times of steps: numbers, or ISO 8601 dates (in days). Without one, rows are in
+    order."""
+    channel: Annotated[str, Flag()] = ""
+    """Column of the channels (bands) of steps: where each value was measured."""
+    standard_error: Annotated[str, Flag()] = ""
     """Column of the standard errors of the values."""
-    value: tuple[str, ...] = ()
+    value: Annotated[tuple[str, ...], Flag()] = ()
     """Columns of numbers of each step; by default all remaining numeric columns except sim_..."""
     symbol: tuple[str, ...] = ()
     """Columns of symbols of each step; by default, without values, all remaining text columns."""
     static: tuple[str, ...] = ()
     """Columns of numbers that are constant within a sequence."""
-    label: str = ""
+    label: Annotated[str, Flag()] = ""
     """Label column, constant within a sequence or empty."""
-    group: str = ""
+    group: Annotated[str, Flag()] = ""
     """Group column: sequences of one group stay in one part of the data."""
     decimal: Literal["", ".", ","] = ""
     """Decimal mark; the other one divides thousands. By default the first rows decide."""

@@ -268,8 +268,6 @@ def _refuse_missing(one: Read, series: Series) -> None:
 
 def _fill_gaps(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
     """Insert the missing steps, as zero or as the previous value."""
-    if how not in ("previous", "zero"):
-        raise SettingError(f"unknown fill {how!r}", where="--fill", hint="choose previous or zero")
     at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
     times = np.concatenate(
         [series.times[:1], frequency.ahead(series.times[0], int(at[len(series) - 1]))]

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from ensue.errors import SettingError
 from ensue.models.ngram.smoothing import Additive, KneserNey, Smoothing, WittenBell
-from ensue.settings import Settings
+from ensue.settings import Flag, Settings
 
 if TYPE_CHECKING:
     from ensue.models.ngram.model import Ngram
@@ -20,13 +20,19 @@ SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def parse_bytes(value: object) -> object:
-    """Parse a size with a unit; other values are returned unchanged.
+    """Parse a size with a unit; values that are no text are returned unchanged.
 
-    >>> parse_bytes("500M"), parse_bytes("1.5 GB"), parse_bytes(7), parse_bytes("much")
-    (500000000, 1500000000, 7, 'much')
+    Raises SettingError if a text is no size.
+
+    >>> parse_bytes("500M"), parse_bytes("1.5 GB"), parse_bytes(7)
+    (500000000, 1500000000, 7)
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", str(value).strip().upper())
-    return int(float(match[1]) * SIZES[match[2]]) if match else value
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", value.strip().upper())
+    if match is None:
+        raise SettingError(f"{value!r:.60} is not a size", hint="give one such as 500M or 4G")
+    return int(float(match[1]) * SIZES[match[2]])
 
 
 class NgramSettings(Settings):
@@ -47,7 +53,7 @@ class NgramSettings(Settings):
     Values are D1, D2, D3+ for each length. Auto tunes them if the order is auto too.
     """
 
-    memory: Annotated[int, Field(ge=0), BeforeValidator(parse_bytes)] = 0
+    memory: Annotated[int, Field(ge=0), BeforeValidator(parse_bytes), Flag()] = 0
     """Memory for counting, such as 500M or 4G; the rest is counted on disk.
 
     0 takes a share of the free memory.

@@ -7,7 +7,7 @@ from typing import Any
 
 from ensue.data.codecs import CONTENT_SETTINGS
 from ensue.data.demos import DEMOS, demo_name
-from ensue.data.detect import OF_STEPS, guess_labelled_format
+from ensue.data.detect import get_given, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
 from ensue.tasks.classify.data import DEMO, read_into
@@ -33,9 +33,6 @@ from ensue.tasks.proposal import (
     with_model,
 )
 
-LABEL_COLUMNS, TEXT_COLUMNS = ("label", "group"), ("text",)
-"""Columns that a flag may name."""
-
 MAX_SERIES_LENGTH = 3000
 """Default of data.max_length for measurements; most series of the UCR/UEA archives are shorter."""
 
@@ -60,7 +57,9 @@ def _propose(choices: Choices) -> Proposal:
     if choices.model is None and "model" in defaults:
         reasons.append(f"{MODEL_REASONS[kind]} (choose with --model)")
     elif choices.model is None and "model" not in values:
-        auxiliary = any(one.startswith("model.auxiliary") for one in choices.assignments)
+        auxiliary = "auxiliary" in choices.flags or any(
+            one.startswith("model.auxiliary") for one in choices.assignments
+        )
         name = "lstm" if auxiliary else "convolution"
         why = (
             "the auxiliary loss needs a unidirectional model"
@@ -86,7 +85,7 @@ def _propose(choices: Choices) -> Proposal:
 
 def _choose_reader(choices: Choices) -> tuple[str, str | None]:
     """Choose the reader from assignments and file names; also give the reason, if guessed."""
-    given = {name: value for name, _, value in (one.partition("=") for one in choices.assignments)}
+    given = get_given(ClassifySettings, choices.flags, choices.assignments)
     if "data.reader.name" not in given and (demo := demo_name(choices.data, "classify", DEMO)):
         return DEMOS[demo].format, None
     name, reason = guess_labelled_format(choices.data, given)
@@ -113,13 +112,6 @@ CLASSIFY = Task(
     train=partial(train, TRAINING),
     open=open_classifier,
     report=LABELS,
-    flags={
-        "format": "data.reader.name",
-        "label_file": "data.label_file",
-        **{role: f"data.reader.{role}" for role in (*LABEL_COLUMNS, *TEXT_COLUMNS, *OF_STEPS)},
-        "pretrained": "pretrained",
-        "auxiliary": "model.auxiliary",
-    },
     prepare=read_into,
 )
 """The task of `ensue train classify`."""

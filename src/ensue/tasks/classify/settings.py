@@ -19,7 +19,7 @@ from ensue.models.baselines.summary_features import SummaryFeaturesSettings
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.names import Models
 from ensue.models.tree import TreeSettings
-from ensue.settings import Choice, Settings
+from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import (
     BatchingSettings,
     OptimiserSettings,
@@ -27,7 +27,7 @@ from ensue.training.settings import (
     TrainingSettings,
 )
 
-Codec = Annotated[Any, Choice(CONTENT_SETTINGS)]
+Codec = Annotated[Any, Choice(CONTENT_SETTINGS), Flag()]
 MODELS = Models(
     "classify",
     {
@@ -51,7 +51,7 @@ part, selects on the second, and may return notes about the selection. Their set
 `suits(shape, kind)`: whether the model is a baseline for such steps and labels.
 """
 
-Model = Annotated[Any, Choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts), Flag()]
 
 
 class ClassifySettings(Settings):
@@ -64,10 +64,11 @@ class ClassifySettings(Settings):
     data: LabelledSettings = LabelledSettings()
     """Data: reading and splitting."""
     codec: Codec = TextSettings()
-    """Codec: how the content of an example becomes steps."""
+    """Codec of text: words, tokens (split at blanks), characters, bytes or subwords; that of
+    measurements and trees follows from the format."""
     model: Model = ClassifierSettings()
-    """Model."""
-    pretrained: str = ""
+    """Model, such as convolution, lstm, embedding-bag or nbsvm; see `ensue list models`."""
+    pretrained: Annotated[str, Flag(path=True)] = ""
     """Pretrained run of `generate`: its codec is used, and its weights where their shapes fit."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=32),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from ensue.data.demos import demo_name
-from ensue.errors import SettingError
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.forecast.data import DEMO
@@ -20,10 +19,6 @@ from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budg
 def _propose(choices: Choices) -> Proposal:
     """Fill in all settings: the file first, then flags, then `--set` assignments."""
     settings, values = load_config(ForecastSettings, choices)
-    for given, name in ((choices.codec, "codec"), (choices.memory, "memory")):
-        if given is not None:
-            hint = "leave it out: each window is scaled by its own past"
-            raise SettingError(f"forecast has no {name}", where=f"--{name}", hint=hint)
     reasons: list[str] = []
     name = None
     if choices.model is None and "model" not in values:
@@ -62,23 +57,5 @@ FORECAST = Task(
     train=partial(train, TRAINING),
     open=open_forecaster,
     report=SERIES,
-    flags={
-        **{
-            name: f"data.{name}"
-            for name in (
-                "id",
-                "time",
-                "target",
-                "known_covariates",
-                "past_covariates",
-                "static_covariates",
-                "freq",
-                "fill",
-            )
-        },
-        "horizon": "backtest.horizon",
-        "season": "backtest.season_length",
-        "refit": "backtest.refit",
-    },
 )
 """The task of `ensue train forecast`."""

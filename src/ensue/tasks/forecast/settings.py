@@ -14,7 +14,7 @@ from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.direct import DirectSettings
 from ensue.models.names import Models
-from ensue.settings import Choice, Settings
+from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
 MODELS = Models(
@@ -31,7 +31,7 @@ MODELS = Models(
     size="small",
 )
 
-Model = Annotated[Any, Choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts), Flag()]
 
 
 class BaselineSettings(Settings):
@@ -57,7 +57,8 @@ class ForecastSettings(Settings):
     backtest: BacktestSettings = BacktestSettings()
     """Backtest: horizon, context and parts."""
     model: Model = RidgeSettings()
-    """Model."""
+    """Model: ridge, linear, mlp, boosting, or a layer or cell such as window or lstm
+    (autoregressive)."""
     sample_paths: int = Field(200, ge=20, le=100_000)
     """Sample paths of a forecast, for models without closed-form intervals."""
     baselines: BaselineSettings = BaselineSettings()

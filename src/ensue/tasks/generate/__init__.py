@@ -13,14 +13,12 @@ from ensue.data.demos import demo_name
 from ensue.data.files import find_files
 from ensue.data.prepare import Prepared
 from ensue.data.settings import DataSettings, guess_format
-from ensue.errors import SettingError
 from ensue.layers import LAYERS
 from ensue.models.mixture import MixtureSettings
 from ensue.models.names import Models, is_network, resize
 from ensue.models.ngram import NgramSettings
-from ensue.models.ngram.settings import parse_bytes
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import Choice, Settings, SizeName, assign
+from ensue.settings import Choice, Flag, Settings, SizeName, assign
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.trained import MIXTURE, open_text
@@ -28,7 +26,7 @@ from ensue.tasks.generate.training import train_text
 from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
 from ensue.training.settings import TextTrainingSettings
 
-Codec = Annotated[Any, Choice(CODECS)]
+Codec = Annotated[Any, Choice(CODECS), Flag()]
 MODELS = Models(
     "generate",
     {"ngram": NgramSettings, "sequence": SequenceSettings},
@@ -36,7 +34,7 @@ MODELS = Models(
     network=lambda body: SequenceSettings(body=body),
 )
 
-Model = Annotated[Any, Choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts), Flag()]
 
 LEARNING_RATES: dict[SizeName, float] = {
     "tiny": 0.012,
@@ -62,9 +60,10 @@ class GenerateSettings(Settings):
     data: DataSettings = DataSettings()
     """Format and split of the data."""
     codec: Codec = Characters()
-    """Codec: how text is encoded as symbols."""
+    """Codec: characters, bytes, words, tokens (split at blanks) or subwords."""
     model: Model = SequenceSettings()
-    """Model: a recurrent network, or an n-gram."""
+    """Model or cell (`ensue list models`, `ensue list cells`), or a Python file that defines a
+    cell."""
     baseline: NgramSettings = NgramSettings()
     """N-gram baseline, with which a network is compared and mixed."""
     mixture: MixtureSettings = MixtureSettings()
@@ -101,8 +100,6 @@ def _propose(choices: Choices) -> Proposal:
         reasons.append("codec characters: fits any text (choose with --codec)")
     settings = _with_size(settings, choices, values, reasons)
     settings = with_budget(settings, choices)
-    if choices.memory is not None:
-        settings = _with_memory(settings, choices.memory)
     settings = _with_format(apply_overrides(settings, choices), choices.data, reasons)
     if isinstance(settings.model, SequenceSettings):
         settings.model.refuse_contradictions()  # before n-grams are counted
@@ -155,20 +152,6 @@ def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
     amount = sum(file.stat().st_size for file in find_files(data))
     size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
     return size, f"size {size}: the data has {amount:,} bytes (choose with --size)"
-
-
-def _with_memory(settings: GenerateSettings, memory: str) -> GenerateSettings:
-    """Set the memory limit of all n-grams. Raises SettingError if it is not a size."""
-    if not isinstance(parse_bytes(memory), int):
-        raise SettingError(
-            f"{memory!r} is not a size", where="--memory", hint="give one such as 500M or 4G"
-        )
-    settings = assign(settings, f"baseline.memory={memory}")
-    return (
-        assign(settings, f"model.memory={memory}")
-        if isinstance(settings.model, NgramSettings)
-        else settings
-    )
 
 
 GENERATE = Task(

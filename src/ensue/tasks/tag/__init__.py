@@ -40,12 +40,5 @@ TAG = Task(
     train=partial(train, TRAINING),
     open=open_tagger,
     report=TAGS,
-    flags={
-        "column": "data.column",
-        "word": "data.word",
-        "tokens": "data.tokens",
-        "tags": "data.tags",
-        "vectors": "vectors",
-    },
 )
 """The task of `ensue train tag`."""

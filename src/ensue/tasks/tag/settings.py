@@ -13,7 +13,7 @@ from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
 from ensue.models.names import Models
 from ensue.models.tagger import TaggerSettings
-from ensue.settings import Choice, Settings
+from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
 MODELS = Models(
@@ -25,7 +25,7 @@ MODELS = Models(
     size="base",
 )
 
-Model = Annotated[Any, Choice(MODELS.parts)]
+Model = Annotated[Any, Choice(MODELS.parts), Flag()]
 
 
 class TagSettings(Settings):
@@ -39,10 +39,10 @@ class TagSettings(Settings):
     """Data: reading and splitting."""
     codec: TaggedWords = TaggedWords()
     """Codec: the features of a word."""
-    vectors: str = ""
+    vectors: Annotated[str, Flag(path=True)] = ""
     """Word vectors for the network: a file in the text format of word2vec or GloVe."""
     model: Model = TaggerSettings()
-    """Model."""
+    """Model: lstm, gru or another cell, convolution, recurrent, hmm, most-frequent-tag."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=16),
         optimiser=OptimiserSettings(learning_rate=0.004, weight_decay=0.01),

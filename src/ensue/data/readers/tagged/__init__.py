@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -34,6 +34,7 @@ from ensue.data.readers.tagged.conllu import CONLLU, Conllu
 from ensue.data.readers.tagged.lists import JsonLists
 from ensue.data.tables.rows import read_json_rows
 from ensue.errors import DataError, SettingError
+from ensue.settings import Flag
 
 TagFormat: TypeAlias = Literal["conllu", "columns", "tsv", "jsonl"]
 
@@ -54,31 +55,31 @@ ROWS_OF_CSV = 10
 class TaggedSettings(PartFiles):
     """How sentences with a tag for every word are read and split."""
 
-    format: Literal["auto", "conllu", "columns", "tsv", "jsonl"] = "auto"
+    format: Annotated[Literal["auto", "conllu", "columns", "tsv", "jsonl"], Flag()] = "auto"
     """File format; auto guesses it from the file's name and lines.
 
     conllu: CoNLL-U. columns: CoNLL-2000 and CoNLL-2003. tsv: a word and a tag. jsonl: JSON Lines.
     """
-    column: str = Field(default="", coerce_numbers_to_str=True)
+    column: Annotated[str, Flag()] = Field(default="", coerce_numbers_to_str=True)
     """Tag column: its number from 1, or its name in the header; CoNLL-U: upos by default.
 
     Without it, the column is guessed (mostly the last) and reported.
     """
-    word: str = Field(default="", coerce_numbers_to_str=True)
+    word: Annotated[str, Flag()] = Field(default="", coerce_numbers_to_str=True)
     """Word column: its number from 1, or its name in the header; CoNLL-U: form by default.
 
     Without it, the column is guessed and reported. It is mostly the first, or the one after the
     word numbers.
     """
-    tokens: str = "tokens"
-    """jsonl: name of the list of words; `tokens` if a row lacks that name."""
-    tags: str = "tags"
-    """jsonl: name of the list of tags.
+    tokens: Annotated[str, Flag()] = "tokens"
+    """JSON Lines: name of the list of words; `tokens` if a row lacks that name."""
+    tags: Annotated[str, Flag()] = "tags"
+    """JSON Lines: name of the list of tags.
 
     If a row lacks that name: `tags`, or the only list that could hold the tags.
     """
     names: tuple[str, ...] = ()
-    """jsonl: names of integer tags, from 0; without names the integers themselves are the tags."""
+    """JSON Lines: names of integer tags, from 0; without them the integers are the tags."""
     encoding: str = "utf-8"
     """Encoding of the files, by Python's name for it."""
     max_length: int = Field(default=2000, ge=1)
