@@ -97,6 +97,24 @@ def test_resuming_equals_running_at_once(model: Autoregressive, inputs: Tensor, 
     )
 
 
+def test_advancing_gives_the_state_of_running(model: Autoregressive, inputs: Tensor) -> None:
+    start = model.initial(BATCH)
+    _, state = model(inputs, start)
+    before, _ = model(inputs, state)
+    after, _ = model(inputs, model.advance(inputs, start))
+    torch.testing.assert_close(after.probs, before.probs)
+
+
+def test_a_mixture_advances_without_mixing(inputs: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixture = models()["mixture"]
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the probabilities of all symbols were computed")
+
+    monkeypatch.setattr("ensue.models.mixture.query", fail)
+    mixture.advance(inputs, mixture.initial(BATCH))
+
+
 @pytest.mark.parametrize("name", models())
 def test_nothing_depends_on_what_comes(name: str, inputs: Tensor) -> None:
     model = models()[name]

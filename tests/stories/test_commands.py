@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 import ensue
+from ensue.cli.list import first_line
 from ensue.cli.main import main
 from ensue.data.codecs import Characters
 from ensue.data.dataset_writer import encode_corpus
 from ensue.evaluation.unigram import text_score
-from ensue.models.ngram import read_arpa
+from ensue.models.ngram import NgramSettings, read_arpa
 from ensue.settings import read
 from ensue.tasks.generate import GenerateSettings
 from ensue.tasks.generate.report import retrain_flags
@@ -563,6 +564,7 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "c = sigmoid(gate.forget) * state.c + sigmoid(gate.input) * tanh(gate.candidate)" in page
     assert "  dstate.c = e7 * forget\n" in page
     rows = answer(capsys, "list", "models").splitlines()
+    assert all(row.endswith(".") for row in rows[1:])
     assert any(row.split()[:3] == ["convolution", "classify,", "tag"] for row in rows)
     assert any(row.split()[:2] == ["ridge", "forecast"] for row in rows)
     assert "proportional odds" in answer(capsys, "list", "heads", "ordinal")
@@ -638,3 +640,10 @@ def test_unknown_symbols_are_told_in_turns_too(
     monkeypatch.setattr("sys.stdin", io.StringIO("Z\n"))
     assert main(["generate", run, "--interactive", "--length", "3"]) == 0
     assert "the prompt: 1 symbol is unknown" in capsys.readouterr().err
+
+
+def test_a_description_of_two_lines_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys.modules[NgramSettings.__module__], "__doc__", "Counts of n symbols,\nsmoothed.\n\nMore."
+    )
+    assert first_line(NgramSettings) == "Counts of n symbols, smoothed."

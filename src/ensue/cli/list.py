@@ -110,8 +110,8 @@ def describe_cell(cell: Cell, name: str) -> str:
 
 
 def first_line(part: Any) -> str:
-    """Return the description of a part, or line 1 of the docstring of its module."""
-    return getattr(part, "description", None) or _page(part).partition("\n")[0]
+    """Return the description of a part, or the first paragraph of the docstring of its module."""
+    return getattr(part, "description", None) or " ".join(_page(part).split("\n\n")[0].split())
 
 
 def full_page(part: Any, as_source: bool) -> str:

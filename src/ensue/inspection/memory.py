@@ -15,6 +15,8 @@ from ensue.settings import Settings
 from ensue.state import walk_tensors
 
 _TWO_SIDED = 1.96
+STRETCH = 32
+"""Steps of a context that are read at once."""
 
 
 class MemorySettings(Settings):
@@ -93,8 +95,8 @@ def _cost(
     ).to(device)
     targets = torch.from_numpy(np.asarray(ids[places], dtype=np.int64)).to(device)
     with torch.inference_mode():
-        # One by one: only the last prediction is needed, and memory stays small.
-        for step in range(context - 1):
-            _, state = model(before[:, step : step + 1], state)
+        # Only the last prediction is needed; in stretches, so that memory stays small.
+        for begin in range(0, context - 1, STRETCH):
+            state = model.advance(before[:, :-1][:, begin : begin + STRETCH], state)
         nats, _ = model.nats(before[:, -1:], targets[:, None], state)
     return nats[:, 0].cpu().double().numpy()

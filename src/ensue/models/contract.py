@@ -64,6 +64,10 @@ class Autoregressive(ABC):
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
 
+    def advance(self, inputs: Tensor, state: State) -> State:
+        """Return the state after inputs (batch, time), without any distribution where it can."""
+        return self(inputs, state)[1]
+
     def nats(
         self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:

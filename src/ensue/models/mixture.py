@@ -119,6 +119,14 @@ class Mixture(Autoregressive):
         mixed = mix(self.weights.to(features.device), features, network, ngram)
         return Categorical(logits=mixed, validate_args=False), state
 
+    def advance(self, inputs: Tensor, state: State) -> State:
+        """Return the states of both models after inputs (batch, time)."""
+        states = cast("dict[str, State]", state)
+        return {
+            "network": self.network.advance(inputs, states["network"]),
+            "ngram": self.ngram.advance(inputs, states["ngram"]),
+        }
+
     @property
     def parameter_count(self) -> int:
         """Number of fitted parameters, both models included."""

@@ -93,6 +93,10 @@ class SequenceModel(ParameterMixin, Autoregressive):
         features, state = self.features(inputs, state, lengths)
         return self.head(features), state
 
+    def advance(self, inputs: Tensor, state: State) -> State:
+        """Return the state after inputs (batch, time); the head is not computed."""
+        return self.features(inputs, state)[1]
+
     def features(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
