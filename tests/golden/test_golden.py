@@ -8,6 +8,8 @@ import pytest
 
 import ensue
 from ensue.api import find_task
+from ensue.cli.main import main
+from ensue.settings import parse_toml
 from ensue.tasks.generate.evaluation import evaluate
 from ensue.tasks.model_card import summarise
 
@@ -32,3 +34,16 @@ def test_a_saved_run_answers_as_it_did(saved: Path, tmp_path: Path) -> None:
     assert model.samples(novelty=True)[0].novelty is not None
     summary = summarise(model.run, find_task(model.run.about["task"]).report)
     assert f"{answers['nats_per_character']:.3f}" in summary.rows[-1]
+
+
+def test_keys_are_words_of_the_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved = RUNS[-1]
+    run = shutil.copytree(saved, tmp_path / "run")
+    assert main(["inspect", str(run), "--json", "--longest", "2", "--places", "10"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"contexts", "nats", "excess", "half_widths", "effective_context"}
+    about = parse_toml((run / "run.toml").read_bytes())
+    assert set(about["ngram"]) == {
+        *("symbols", "highest_order", "memory", "expected_cost", "validation")
+    }
+    assert "parts_with_files" in json.loads((run / "cache" / "contents.json").read_text())

@@ -407,7 +407,7 @@ def test_memory_finds_how_far_back_a_model_looks():
     assert found.contexts == [1, 2, 4, 8, 16, 32]
     assert found.nats[:3] == pytest.approx([log(SIZE)] * 3)
     assert found.nats[3:] == pytest.approx([-log(0.92)] * 3)
-    assert found.reach == 8
+    assert found.effective_context == 8
     assert str(found).startswith(
         "the model uses 8 symbols of context: 32 of them would save 0.0000 nats per symbol"
     )

@@ -79,7 +79,7 @@ def test_all_of_a_large_text_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
     plan = make_plan(train, codec.size, NgramSettings(), Share(inf, 10**10))
     assert plan is not None
     assert (plan.symbols, plan.highest_order, plan.memory) == (len(train), 9, 0)
-    assert "GB" in plan.takes
+    assert "GB" in plan.expected_cost
 
 
 def test_a_share_cuts_the_order_and_then_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(
     )
     assert plan is not None
     assert (plan.symbols, plan.highest_order, plan.memory) == (len(train), 5, 60_000)
-    assert plan.takes.endswith("in runs on disk")
+    assert plan.expected_cost.endswith("in runs on disk")
     beside = Share.for_baseline(NgramSettings(), 3.0, optional=True)
     assert (beside.seconds, beside.memory) == (36.0, 25_000)
     assert make_plan(train, codec.size, NgramSettings(), beside) is None
@@ -168,7 +168,7 @@ def test_how_long_counting_on_disk_takes_is_told(
     monkeypatch.setattr(ngram_share, "library", lambda: kernels or None)
     plan = make_plan(ten, 100, NgramSettings(), Share(inf, 10**8, whole=True))
     assert plan is not None
-    assert plan.takes == f"about 0.1 GB and {takes}, in runs on disk"
+    assert plan.expected_cost == f"about 0.1 GB and {takes}, in runs on disk"
 
 
 def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_asked_for(

@@ -209,7 +209,7 @@ def test_examples_that_lay_in_no_file_are_never_replaced_by_the_demo(tmp_path: P
     texts = [f"{word} {number}" for number in range(60) for word in ("good", "bad")]
     reader = InMemoryReader(texts, [text.split()[0] for text in texts])
     run = ensue.train("classify", reader, model="majority", out=tmp_path / "run").run.path
-    flip(run / "cache" / "test.whole.target.npy")
+    flip(run / "cache" / "test.static.target.npy")
     with pytest.raises(
         RunError, match="it came from no files that could be read again; restore the cache"
     ):

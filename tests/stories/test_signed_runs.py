@@ -201,13 +201,13 @@ BENT: list[tuple[str, str, Callable[[Any], Any], str]] = [
     ),
     (
         "texts",
-        "cache/train.whole.target.npy",
+        "cache/train.static.target.npy",
         lambda a: a + 2,
         "target of the part train holds ids that are not below",
     ),
     (
         "texts",
-        "cache/train.whole.file.npy",
+        "cache/train.static.file.npy",
         lambda a: a + 1,
         "file of the part train holds ids that are not below 1",
     ),

@@ -52,12 +52,12 @@ def inspect(
         progress(Working(f"scoring {what}"))
         found = memory(model.model, corpus.ids, corpus.offsets, settings)
     if json:
-        print_json({**asdict(found), "reach": found.reach})
+        print_json({**asdict(found), "effective_context": found.effective_context})
         return
     rows = [
-        [str(context), f"{nats:.4f}", f"{lost:+.4f}", f"{margin:.4f}"]
-        for context, nats, lost, margin in zip(
-            found.contexts, found.nats, found.lost, found.margins, strict=True
+        [str(context), f"{nats:.4f}", f"{excess:+.4f}", f"{margin:.4f}"]
+        for context, nats, excess, margin in zip(
+            found.contexts, found.nats, found.excess, found.half_widths, strict=True
         )
     ]
     show_table(

@@ -205,14 +205,14 @@ def load_examples(folder: Path) -> Stored | None:
 def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
     yield "offsets", examples.offsets
     yield from ((f"steps.{name}", field) for name, field in examples.steps.items())
-    yield from ((f"whole.{name}", field) for name, field in examples.static.items())
+    yield from ((f"static.{name}", field) for name, field in examples.static.items())
 
 
 def _load(cache: Cache, part: str, names: list[str]) -> Examples:
     arrays = {name: cache.load_array(f"{part}.{name}.npy") for name in names}
     steps, static = (
         {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
-        for kind in ("steps.", "whole.")
+        for kind in ("steps.", "static.")
     )
     examples, where = Examples(np.array(arrays["offsets"]), steps, static), f"of the part {part}"
     check_offsets(examples.offsets, where)

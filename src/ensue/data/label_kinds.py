@@ -54,8 +54,8 @@ def find_label_kind(
     labels, delimiter = [example.label for example in examples], settings.delimiter
     form = find_number_formats({"label": labels}, settings.decimal, {})["label"]
     hint = f"if that is wrong, give --set data.labels.decimal={form.other}"
-    what = f"among the labels {form.doubt}"
-    doubt = Finding(examples[0].file, what, hint) if form.doubt else None
+    what = f"among the labels {form.ambiguity}"
+    doubt = Finding(examples[0].file, what, hint) if form.ambiguity else None
     if settings.kind == "regression":
         return "regression", form.decimal, doubt
     if settings.kind != "auto":
@@ -71,7 +71,7 @@ def find_label_kind(
     choose = "choose with --set data.labels.kind=multiclass, multilabel, ordinal or regression"
     guess = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, because {why}", choose)
     if kind == "regression" and doubt:
-        guess = replace(guess, what=f"{guess.what}; {form.doubt}", hint=f"{choose}; {hint}")
+        guess = replace(guess, what=f"{guess.what}; {form.ambiguity}", hint=f"{choose}; {hint}")
     return kind, delimiter, guess if why else None
 
 

@@ -19,8 +19,6 @@ from ensue.data.prepare import Prepared
 from ensue.data.split import PARTS
 
 ARRAYS = ("ids", "offsets", "unknown_at", "unknown_nats", "unknown_bytes", "unknown_sizes")
-LATER = ("unknown_bytes", "unknown_sizes")
-"""Arrays that the first runs lack: without them a copy ends at an unknown symbol."""
 COUNTS = ("characters", "bytes", "words", "tokens")
 
 
@@ -31,7 +29,7 @@ def save(prepared: Prepared, cache: Cache) -> None:
         "format": prepared.format,
         "fingerprint": prepared.fingerprint,
         "findings": [asdict(finding) for finding in prepared.findings],
-        "given": prepared.given,
+        "parts_with_files": prepared.given,
     }
     for part in PARTS:
         corpus: Corpus = getattr(prepared, part)
@@ -57,23 +55,18 @@ def load(folder: Path) -> Prepared | None:
             format=contents["format"],
             fingerprint=contents["fingerprint"],
             findings=tuple(Finding(**finding) for finding in contents["findings"]),
-            given=tuple(contents.get("given", ())),
+            given=tuple(contents["parts_with_files"]),
         )
 
     return cache.load_json(CONTENTS, restore) if cache.finished else None
 
 
 def _load_corpus(cache: Cache, part: str, counts: dict[str, Any], codec: Codec) -> Corpus:
-    present = [name for name in ARRAYS if name not in LATER or cache.has(_file_name(part, name))]
-    arrays = {name: cache.load_array(_file_name(part, name)) for name in present}
+    arrays = {name: cache.load_array(_file_name(part, name)) for name in ARRAYS}
     others: dict[str, Any] = {
         name: np.array(array) for name, array in arrays.items() if name != "ids"
     }
-    lines = len(others["offsets"]) - 1
-    others |= {name: counts[name] for name in COUNTS[:-1]} | {
-        "tokens": counts.get("tokens", counts["words"] + lines)
-    }
-    corpus = Corpus(ids=arrays["ids"], **others)
+    corpus = Corpus(ids=arrays["ids"], **others, **{name: counts[name] for name in COUNTS})
     _check(corpus, codec, f"of the part {part}")
     return corpus
 

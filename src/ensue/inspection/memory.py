@@ -36,25 +36,28 @@ class Memory:
 
     contexts: list[int]
     nats: list[float]
-    lost: list[float]
+    excess: list[float]
     """Excess loss of each context over the longest one, in nats per symbol."""
-    margins: list[float]
+    half_widths: list[float]
     """Half the width of the 95 % interval of each excess loss, paired by position."""
 
     @property
-    def reach(self) -> int:
+    def effective_context(self) -> int:
         """The shortest context beyond which no longer one is significantly better."""
-        helped = [lost - margin > 0 for lost, margin in zip(self.lost, self.margins, strict=True)]
+        helped = [
+            excess - margin > 0
+            for excess, margin in zip(self.excess, self.half_widths, strict=True)
+        ]
         return next(context for at, context in enumerate(self.contexts) if not any(helped[at:]))
 
     def __str__(self) -> str:
-        at, longest = self.contexts.index(self.reach), self.contexts[-1]
-        if self.reach == longest:
+        at, longest = self.contexts.index(self.effective_context), self.contexts[-1]
+        if self.effective_context == longest:
             return f"the model uses at least {longest} symbols of context, the most measured"
-        low, high = self.lost[at] - self.margins[at], self.lost[at] + self.margins[at]
+        excess, half = self.excess[at], self.half_widths[at]
         return (
-            f"the model uses {self.reach} symbols of context: {longest} of them would save "
-            f"{self.lost[at]:.4f} nats per symbol [{low:.4f}, {high:.4f}]"
+            f"the model uses {self.effective_context} symbols of context: {longest} of them would "
+            f"save {excess:.4f} nats per symbol [{excess - half:.4f}, {excess + half:.4f}]"
         )
 
 

@@ -33,9 +33,11 @@ def find_decimal_mark(cells: Mapping[str, Sequence[Any]], path: Path, listener: 
         hint, flag_hint = "write both in the same way", "give --set data.reader.decimal=,"
         raise DataError(what, where=str(path), hint=hint, flag_hint=flag_hint)
     for name, form in forms.items():
-        if form.doubt:
+        if form.ambiguity:
             hint = f"if that is wrong, give --set data.reader.decimal={form.other}"
-            listener.on_finding(Finding(str(path), f"in the column {name!r} {form.doubt}", hint))
+            listener.on_finding(
+                Finding(str(path), f"in the column {name!r} {form.ambiguity}", hint)
+            )
     return next(iter(marks), "")
 
 
@@ -52,7 +54,7 @@ def read_decimal(cell: Any, decimal: str, place: str, where: str) -> float:
         hint = "write it with a decimal comma, like the others"
         raise DataError(f"{cell[:40]!r} in {place} has a decimal point", where=where, hint=hint)
     marked = not decimal and ("." in cell or "," in cell)
-    if marked and find_number_formats({"": [cell]}, "", {})[""].doubt:
+    if marked and find_number_formats({"": [cell]}, "", {})[""].ambiguity:
         what = f"{cell[:40]!r} in {place} is ambiguous: thousands or a fraction"
         hint, flag_hint = (
             "write no signs between thousands",

@@ -35,7 +35,7 @@ class NumberFormat:
     decimal: str = ""
     """A point or a comma; the other divides thousands. Empty if the column has neither."""
     sign: str = ""
-    doubt: str = ""
+    ambiguity: str = ""
     """Why the decimal mark is uncertain, if it is; `data.decimal` overrides it."""
 
     @property
@@ -123,13 +123,13 @@ def find_number_formats(
     for name, one in found.items():
         if name in like and like[name].decimal and not _is_sure(one):
             found[name] = NumberFormat(like[name].decimal, one.sign or like[name].sign)
-        elif one.doubt and len(sure) == 1:
+        elif one.ambiguity and len(sure) == 1:
             found[name] = NumberFormat(next(iter(sure)), one.sign)
     return found
 
 
 def _is_sure(form: NumberFormat) -> bool:
-    return bool(form.decimal and not form.doubt)
+    return bool(form.decimal and not form.ambiguity)
 
 
 def _find_number_format(cells: Iterable[Any], decimal: str) -> NumberFormat:

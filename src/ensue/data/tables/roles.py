@@ -53,7 +53,7 @@ class Roles:
 
     def to_json(self) -> dict[str, Any]:
         """Return the roles and formats as plain JSON values, to read later rows in the same way."""
-        numbers = {name: asdict(form) | {"doubt": ""} for name, form in self.numbers.items()}
+        numbers = {name: asdict(form) | {"ambiguity": ""} for name, form in self.numbers.items()}
         target = [] if self.wide else list(self.target)
         return {
             "id": self.id,
@@ -196,9 +196,9 @@ def _check_numbers(
                 what, where=source.places[0], hint="write numbers, such as 1 and 0 for yes and no"
             )
     for name, form in used.items():
-        if form.doubt:
+        if form.ambiguity:
             hint = f"if that is wrong, give --set data.decimal={form.other}"
-            _report(listener, source, f"in the column {name!r} {form.doubt}", hint)
+            _report(listener, source, f"in the column {name!r} {form.ambiguity}", hint)
 
 
 def _check_names(source: Source, settings: SeriesSettings, given: Sequence[str]) -> None:

@@ -121,9 +121,11 @@ def read_rows(
         "" if layout.dated else ", and give a --season, which numbers do not imply"
     )
     listener.on_finding(Finding(where, what, hint))
-    if form.doubt:
+    if form.ambiguity:
         listener.on_finding(
-            Finding(where, form.doubt, f"if that is wrong, give --set data.decimal={form.other}")
+            Finding(
+                where, form.ambiguity, f"if that is wrong, give --set data.decimal={form.other}"
+            )
         )
     for number, row in chain(sample, rows):
         where = f"{begin}{number}"

@@ -58,7 +58,11 @@ def fit_ngram_baseline(
         (parts.validation.ids, parts.validation.offsets),
     )
     size, highest = parts.codec.size, plan.highest_order
-    on_event(Working(f"counting n-grams ({plan.takes})" if plan.takes else "counting n-grams"))
+    on_event(
+        Working(
+            f"counting n-grams ({plan.expected_cost})" if plan.expected_cost else "counting n-grams"
+        )
+    )
     counts = count(*train, size, highest, plan.memory)
     order, smoothing = highest, settings.smooth()
     if settings.open:
@@ -94,11 +98,11 @@ def load_or_make_plan(
         )
     on_event(Working("planning the n-gram"))
     plan = make_plan(parts.train, parts.codec.size, settings, share)
-    if plan is not None and plan.takes:
+    if plan is not None and plan.expected_cost:
         on_event(
             Note(
                 f"the n-gram: {_amount(plan, parts.train)}, up to order "
-                f"{plan.highest_order}: {plan.takes}"
+                f"{plan.highest_order}: {plan.expected_cost}"
             )
         )
     return plan

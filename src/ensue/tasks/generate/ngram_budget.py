@@ -78,7 +78,7 @@ class Plan:
     highest_order: int
     memory: int = 0
     """Memory limit in bytes for counting on disk; 0 counts in memory."""
-    takes: str = ""
+    expected_cost: str = ""
     """Expected memory and time, in words; empty for a small text."""
 
     def cuts(self, train: Corpus, settings: NgramSettings) -> bool:
