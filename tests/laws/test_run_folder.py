@@ -115,9 +115,7 @@ def test_another_format_names_the_version_that_made_it(tmp_path: Path) -> None:
             r'ensue = ".*"', 'ensue = "9.1"', about.read_text().replace("format = 3", "format = 4")
         )
     )
-    message = (
-        "the run has format 4, and this version of ensue reads format 3; use it with ensue 9.1"
-    )
+    message = "the run has format 4, and this version reads 3; use it with ensue 9.1"
     assert message in refusal(tmp_path / "run")
 
 
@@ -125,7 +123,7 @@ def test_an_older_format_of_this_version_is_trained_again(tmp_path: Path) -> Non
     a_run(tmp_path / "run").close()
     about = tmp_path / "run" / "run.toml"
     about.write_text(about.read_text().replace("format = 3", "format = 2"))
-    message = "the run has format 2, and this version of ensue reads format 3; train again"
+    message = "the run has format 2, and this version reads 3; train again"
     assert message in refusal(tmp_path / "run")
 
 

@@ -63,10 +63,9 @@ def load(folder: Path) -> Prepared | None:
 
 def _load_corpus(cache: Cache, part: str, counts: dict[str, Any], codec: Codec) -> Corpus:
     arrays = {name: cache.load_array(_file_name(part, name)) for name in ARRAYS}
-    others: dict[str, Any] = {
-        name: np.array(array) for name, array in arrays.items() if name != "ids"
-    }
-    corpus = Corpus(ids=arrays["ids"], **others, **{name: counts[name] for name in COUNTS})
+    others: dict[str, Any] = {name: counts[name] for name in COUNTS}
+    others |= {name: np.array(array) for name, array in arrays.items() if name != "ids"}
+    corpus = Corpus(ids=arrays["ids"], **others)
     _check(corpus, codec, f"of the part {part}")
     return corpus
 

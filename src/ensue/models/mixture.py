@@ -146,13 +146,8 @@ class Mixture(Autoregressive):
                 hint="train it again with this version",
             )
         for prefix, part in (("network.", self.network), ("ngram.", self.ngram)):
-            part.load(
-                {
-                    name.removeprefix(prefix): a
-                    for name, a in arrays.items()
-                    if name.startswith(prefix)
-                }
-            )
+            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+            part.load(own)
         self.weights = torch.from_numpy(np.array(arrays["weights"], dtype=np.float64))
 
 

@@ -374,15 +374,11 @@ def _read_about(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise damage_error(str(path / ABOUT), str(error)) from None
     if about.get("format") != FORMAT:
-        problem = (
-            f"the run has format {about.get('format')!r}, and this version of ensue reads "
-            f"format {FORMAT}"
-        )
+        problem = f"the run has format {about.get('format')!r}, and this version reads {FORMAT}"
         with format_errors(str(path / ABOUT)):
             maker = about.get("versions", {}).get("ensue", "that made it")
         # Until a release, versions of one number have several formats.
-        again = maker == version("ensue")
-        hint = "train again" if again else f"use it with ensue {maker}"
+        hint = "train again" if maker == version("ensue") else f"use it with ensue {maker}"
         raise RunError(problem, where=str(path / ABOUT), hint=hint)
     return about
 
