@@ -21,7 +21,7 @@ from ensue.evaluation.prequential import prequential
 from ensue.evaluation.ranking import explain_recommendation
 from ensue.evaluation.surprisal import highest_surprisal
 from ensue.evaluation.text_scoring import ScoreSettings, score
-from ensue.evaluation.unigram import symbol_counts, text_score, uniform_nats, unigram_nats
+from ensue.evaluation.unigram import Frequencies, symbol_counts, text_score
 from ensue.inspection.memory import MemorySettings, memory
 from ensue.models.contract import Autoregressive
 from ensue.settings import read
@@ -277,8 +277,8 @@ def test_baselines_are_distributions_and_match_a_plain_count():
         np.array([0, 0, 1, 4]),
         Encoded(np.arange(SIZE), np.array([0, SIZE]), SIZE, SIZE, 1),
     )
-    assert np.exp(-uniform_nats(text, SIZE)).sum() == pytest.approx(1)
-    probabilities = np.exp(-unigram_nats(text, symbol_counts(training, SIZE)))
+    assert np.exp(-Frequencies.uniform(SIZE).nats(text)).sum() == pytest.approx(1)
+    probabilities = np.exp(-Frequencies.unigram(symbol_counts(training, SIZE)).nats(text))
     np.testing.assert_allclose(probabilities, np.array([3, 2, 1, 1, 2]) / 9)
 
 

@@ -72,11 +72,11 @@ FAULTS = [
     (GENERATE, NETWORK, text_training, "fit_ngram_baseline"),
     (GENERATE, NETWORK, text_training, "fit_mixture"),
     (GENERATE, NETWORK, sampling, "score"),
-    (GENERATE, NETWORK, text_training, "_scoring"),
-    (GENERATE, NETWORK, text_training, "conclude"),
+    (GENERATE, NETWORK, text_training, "count_affordable"),
+    (GENERATE, NETWORK, pipeline, "conclude"),
     (GENERATE, NETWORK, text_training, "retrain_flags"),
-    (GENERATE, FITTED, text_training, "Scoring"),
-    (GENERATE, FITTED, text_training, "conclude"),
+    (GENERATE, FITTED, text_training, "text_score"),
+    (GENERATE, FITTED, pipeline, "conclude"),
     (CLASSIFY, NETWORK, classifying.ClassifyTraining, "fit"),
     (CLASSIFY, NETWORK, classifying, "fit_temperature"),
     (CLASSIFY, NETWORK, classifying, "by_group"),
@@ -229,7 +229,7 @@ def test_a_disk_that_is_full_after_a_counting_keeps_it(
     out, data = tmp_path / "run", text(tmp_path)
     with monkeypatch.context() as broken:
         broken.setattr(
-            text_training,
+            pipeline,
             "conclude",
             failing(disk_error(OSError(errno.ENOSPC, "full"), Path("report.md"))),
         )

@@ -28,6 +28,7 @@ from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.tasks import fitting as learning
+from ensue.tasks import pipeline
 from ensue.tasks.fitting import RESERVED_SHARE, Budget, fit_baselines, remaining_training
 from ensue.tasks.generate import baselines as rivals
 from ensue.tasks.generate import data as text_data
@@ -117,7 +118,7 @@ def test_what_a_run_has_planned_is_not_planned_anew(
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
     out, settings = tmp_path / "run", ["training.steps=2", "body.width=8", "mixture.use=always"]
     with monkeypatch.context() as broken:
-        broken.setattr(text_training, "conclude", lambda *_, **__: 1 / 0)
+        broken.setattr(pipeline, "conclude", lambda *_, **__: 1 / 0)
         with pytest.raises(RunError, match="ZeroDivisionError"):
             ensue.train("generate", text, out=out, settings=settings)
     load_or_make_plan = ensue.open(out).run.about["ngram"]
@@ -489,26 +490,33 @@ def test_baselines_have_a_share_of_what_reading_left(
     assert left_out[0].startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("each", "share"), [(1e-9, RESERVED_SHARE), (1.0, text_training.MAX_RESERVED_SHARE)]
-)
+@pytest.mark.parametrize(("seconds", "share"), [(1e-9, RESERVED_SHARE), (0.3, 0.3)])
 def test_what_comes_after_a_training_is_timed_before_it(
-    each: float, share: float, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seconds: float, share: float, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[float] = []
-    true = text_training.remaining_training
+    true = pipeline.remaining_training
 
     def noted(*all_of_it: Any) -> TrainingSettings:
         given.append(all_of_it[-1])
         return true(*all_of_it)
 
-    monkeypatch.setattr(text_training, "remaining_training", noted)
+    monkeypatch.setattr(pipeline, "remaining_training", noted)
     settings = ["body.width=8", "training.hardware.device=cpu", "baseline.order=2"]
     first = tmp_path / "first"
     ensue.train("generate", text, out=first, settings=[*settings, "training.steps=1"])
     assert given.pop() == RESERVED_SHARE  # steps are no time
-    monkeypatch.setattr(text_training, "estimate_time_per_symbol", lambda *_: each)
+    tried: list[int] = []
+
+    def estimate(work: Callable[[int], object], affordable: float) -> float:
+        for every in (64, 8):
+            work(every)
+            tried.append(every)
+        return seconds
+
+    monkeypatch.setattr(learning, "estimate_seconds", estimate)
     ensue.train("generate", text, out=tmp_path / "timed", minutes=0.02, settings=settings)
+    assert tried == [64, 8]
     assert given.pop() == pytest.approx(share)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log
 
 import numpy as np
@@ -38,9 +39,28 @@ def text_score(
     )
 
 
-def uniform_nats(text: Corpus, size: int) -> Nats:
-    """Return the nats of each symbol under the uniform distribution."""
-    return np.full(len(text.ids), log(size))
+@dataclass(frozen=True)
+class Frequencies:
+    """A distribution of symbols that is the same at every step."""
+
+    each: NDArray[np.float64]
+    """Negative log-probability of each symbol, in nats."""
+    parameter_count: int
+
+    @staticmethod
+    def uniform(size: int) -> Frequencies:
+        """Make the uniform distribution."""
+        return Frequencies(np.full(size, log(size)), 0)
+
+    @staticmethod
+    def unigram(counts: NDArray[np.int64]) -> Frequencies:
+        """Make a unigram model with add-one smoothing (Laplace)."""
+        smoothed = counts + 1.0
+        return Frequencies(-np.log(smoothed / smoothed.sum()), len(counts))
+
+    def nats(self, text: Corpus) -> Nats:
+        """Return the nats of each symbol of a text."""
+        return self.each[text.ids]
 
 
 def symbol_counts(ids: NDArray[np.integer], size: int) -> NDArray[np.int64]:
@@ -50,9 +70,3 @@ def symbol_counts(ids: NDArray[np.integer], size: int) -> NDArray[np.int64]:
     for begin in range(0, len(ids), _PART):
         counts += np.bincount(ids[begin : begin + _PART], minlength=size)
     return counts
-
-
-def unigram_nats(text: Corpus, counts: NDArray[np.int64]) -> Nats:
-    """Return the nats of each symbol under a unigram model with add-one smoothing (Laplace)."""
-    smoothed = counts + 1.0
-    return -np.log(smoothed / smoothed.sum())[text.ids]

@@ -58,16 +58,27 @@ class Fitted:
     """Updates after which a network had its lowest validation loss."""
     settings: Any = None
     """Settings of the training, with those of this model."""
+    title: str = ""
+    """Name in the table of results, if it is not that of its settings."""
+    mixed: bool = False
+    """Whether it is a mixture of a network and baselines."""
 
     @property
     def name(self) -> str:
         """Name in the table of results."""
-        return name_model(self.settings.model)
+        return self.title or name_model(self.settings.model)
+
+    @property
+    def before_validation(self) -> Any:
+        """The model as it was before it also learned from the validation part, if it did."""
+        return self.model
 
     @property
     def role(self) -> Role:
-        """Role in the ranking: a network, or a baseline fitted in closed form."""
-        return "network" if is_network(self.settings.model) else "baseline"
+        """Role in the ranking: a mixture, a network, or a baseline fitted in closed form."""
+        if self.mixed:
+            return "mixture"
+        return "network" if self.settings and is_network(self.settings.model) else "baseline"
 
 
 def prepare_hardware(run: Run, settings: Any, on_event: Callback) -> HardwareSettings:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,10 @@ class Source(Protocol):
         ...
 
 
+Baseline = tuple[Fitted, Score | None]
+"""A baseline, with its score unless it is scored with the other models at the end."""
+
+
 class Training(ABC, Generic[D]):
     """What the training of a task has of its own; `train` does the rest.
 
@@ -68,7 +73,7 @@ class Training(ABC, Generic[D]):
     report: ClassVar[Report]
     """What is its own in the summary and the model card."""
 
-    def commands(self) -> dict[str, list[str]]:
+    def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
         """Flags that train each model in closed form, by its name in the table of results."""
         made = ((name, kind()) for name, kind in self.models.parts.items())
         return {name_model(one): ["--model", name] for name, one in made if not is_network(one)}
@@ -77,12 +82,21 @@ class Training(ABC, Generic[D]):
         """Fill in the settings that depend on the data, and report them."""
         return settings
 
-    @abstractmethod
     def baselines(self, settings: Any, data: D, on_event: Callback) -> list[Settings]:
         """Choose the baselines that suit the data, other than the run's own model."""
+        return []
+
+    def fit_baselines(
+        self, run: Run, settings: Any, data: D, budget: Budget, on_event: Callback
+    ) -> tuple[list[Baseline], tuple[str, ...]]:
+        """Fit and score the baselines within their share of the time, and note what it excludes."""
+        candidates = {name_model(one): one for one in self.baselines(settings, data, on_event)}
+        fit_one = partial(_fit_baseline, self, settings, data, on_event)
+        found, notes = fit_baselines(candidates, fit_one, self.size(data)[0], budget, on_event)
+        return [*found.values()], notes
 
     @abstractmethod
-    def fit(self, settings: Any, data: D) -> Fitted:
+    def fit(self, settings: Any, data: D, on_event: Callback) -> Fitted:
         """Fit the model of `settings` in closed form on the training part."""
 
     @abstractmethod
@@ -100,6 +114,10 @@ class Training(ABC, Generic[D]):
         """Make the training batches of a network."""
         return ExampleFeed(data["train"], settings.training.batching.batch_size, settings.seed)
 
+    def sample(self, run: Run, network: Any, data: D) -> tuple[str, float] | None:
+        """Show what a network generates during its training, with its nats."""
+        return None
+
     def validate(self, model: Predictor, settings: Any, data: Any) -> float:
         """Compute the validation loss: nats per target."""
         return mean_nats(model, data["validation"], settings.training.batching.batch_size)
@@ -111,9 +129,45 @@ class Training(ABC, Generic[D]):
     def calibrate(self, fitted: Fitted, data: D) -> Any:
         """Fit a calibration on the part for it; None for a task without one."""
 
-    @abstractmethod
+    def combine(
+        self,
+        run: Run,
+        settings: Any,
+        fitted: Fitted,
+        baselines: Sequence[Fitted],
+        data: D,
+        on_event: Callback,
+    ) -> Fitted:
+        """Make the run's model of the fitted one and the baselines, and write it to the run.
+
+        It is their mixture where that is better on the validation part, and else the fitted one.
+        """
+        return fitted
+
+    def rehearse(
+        self,
+        run: Run,
+        settings: Any,
+        data: D,
+        baselines: Sequence[Fitted],
+        network: Predictor,
+        every: int,
+    ) -> None:
+        """Do what follows the training on one in `every` examples, to time it."""
+        data, fitted = data.sample(every), Fitted(network, 0.0, settings=settings)
+        calibration, predicted = (one(fitted, data) for one in (self.calibrate, self.predict))
+        self.score(fitted, data, predicted, calibration)
+        self.measure(self.trained(run, fitted, data, calibration), data, predicted)
+
     def predict(self, fitted: Fitted, data: D) -> Any:
         """Predict the test part, before calibration."""
+
+    def predict_each(
+        self, run: Run, models: Sequence[Fitted], data: D, budget: Budget, on_event: Callback
+    ) -> list[Any]:
+        """Predict the same test part with several models."""
+        on_event(Working("scoring the test part"))
+        return [self.predict(one, data) for one in models]
 
     @abstractmethod
     def score(self, fitted: Fitted, data: D, predicted: Any, calibration: Any) -> Score:
@@ -151,42 +205,39 @@ def train(
     on_event(Working("reading the data"))
     data: D = verb.source.prepare(run, settings, files, on_event)
     settings = verb.resolve(settings, data, on_event)
-    candidates = {name_model(one): one for one in verb.baselines(settings, data, on_event)}
-    fit_one, count = partial(_fit_baseline, verb, settings, data), verb.size(data)[0]
     # Baselines come before the network, so that it gets the time that they leave.
     get_baselines = defer_failure(
-        lambda: fit_baselines(candidates, fit_one, count, budget, on_event), on_event
+        lambda: verb.fit_baselines(run, settings, data, budget, on_event), on_event
     )
     reserved = RESERVED_SHARE
     if is_network(settings.model):
         build = partial(_build, verb, run, settings, data)
-        score_some = partial(_score_some, verb, run, settings, data)
+        score_some = partial(verb.rehearse, run, settings, data, _models_of(get_baselines))
         reserved = estimate_reserve(run, build, score_some, hardware, budget, on_event)
     training = remaining_training(settings.training, hardware, budget, on_event, reserved)
     training = training.model_copy(update={"minutes": training.minutes / verb.fits(data)})
     fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)
     baselines, notes = get_baselines()
+    own = verb.combine(run, settings, fitted, [one for one, _ in baselines], data, on_event)
     on_event(Stage("writing the report"))
-    on_event(Working("scoring the test part"))
     # Calibration comes first: it is a part of the model, which is usable if the report fails.
-    trained, calibration = _calibrate(verb, run, fitted, data)
-    predicted = verb.predict(fitted, data)
-    own = verb.score(fitted, data, predicted, calibration)
-    scores = [*(score for score, _ in baselines.values()), own]
-    details = verb.measure(trained, data, predicted)
-    trained = verb.finish(trained, fitted, data, predicted)
-    chosen = (
-        *notes,
-        *fitted.selected,
-        *(line for _, lines in baselines.values() for line in lines),
-        *verb.selected(trained),
-    )
+    trained, calibration = _calibrate(verb, run, own, data)
+    late = [one for one, score in baselines if score is None]
+    models = [*{one.name: one for one in (*late, fitted, own)}.values()]
+    predicted = verb.predict_each(run, models, data, budget, on_event)
+    scores = [score for _, score in baselines if score is not None]
+    for one, of_it in zip(models, predicted, strict=True):
+        by = calibration if one is own else verb.calibrate(one, data)
+        scores.append(verb.score(one, data, of_it, by))
+    details = verb.measure(trained, data, predicted[-1])
+    trained = verb.finish(trained, own, data, predicted[-1])
+    lines = (*notes, *(line for one, _ in baselines for line in one.selected), *own.selected)
     conclude(
         run,
         verb.report,
         scores,
-        verb.commands(),
-        selected=chosen,
+        verb.commands(settings, scores),
+        selected=(*lines, *verb.selected(trained)),
         details=details,
         warnings=verb.diagnose(run, data, scores, details),
     )
@@ -209,13 +260,14 @@ def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback
         network = _build(verb, run, settings, data)
         verb.start(run, settings, network, on_event)
         validate = partial(verb.validate, network, settings, data)
-        feed = verb.feed(settings, data)
-        fitted = fit_network(run, network, settings.training, feed, validate, on_event)
+        feed, sample = verb.feed(settings, data), partial(verb.sample, run, network, data)
+        fitted = fit_network(run, network, settings.training, feed, validate, on_event, sample)
         return replace(fitted, settings=settings)
     on_event(Working(f"fitting {name_model(settings.model)}"))
-    fitted = replace(verb.fit(settings, data), settings=settings)
+    fitted = replace(verb.fit(settings, data, on_event), settings=settings)
     run.write_arrays(fitted.model.arrays())
-    validation = verb.validate(fitted.model, settings, data)
+    on_event(Working("scoring the validation part"))
+    validation = verb.validate(fitted.before_validation, settings, data)
     log_closed_form(run, validation, fitted.seconds, verb.size(data), on_event)
     return fitted
 
@@ -226,24 +278,20 @@ def _build(verb: Training[D], run: Run, settings: Any, data: D) -> Any:
 
 
 def _fit_baseline(
-    verb: Training[D], settings: Any, data: D, model: Any, every: int
-) -> tuple[Score, tuple[str, ...]]:
-    """Fit and score a baseline on one in `every` examples; also say what was selected."""
+    verb: Training[D], settings: Any, data: D, on_event: Callback, model: Any, every: int
+) -> Baseline:
+    """Fit and score a baseline on one in `every` examples."""
     data = data if every == 1 else data.sample(every)
     settings = settings.model_copy(update={"model": model})
-    fitted = replace(verb.fit(settings, data), settings=settings)
+    fitted = replace(verb.fit(settings, data, on_event), settings=settings)
     calibration, predicted = (one(fitted, data) for one in (verb.calibrate, verb.predict))
-    return verb.score(fitted, data, predicted, calibration), fitted.selected
+    return fitted, verb.score(fitted, data, predicted, calibration)
 
 
-def _score_some(
-    verb: Training[D], run: Run, settings: Any, data: D, network: Predictor, every: int
-) -> None:
-    """Do what follows the training on one in `every` examples, to time it."""
-    data, fitted = data.sample(every), Fitted(network, 0.0, settings=settings)
-    calibration, predicted = (one(fitted, data) for one in (verb.calibrate, verb.predict))
-    verb.score(fitted, data, predicted, calibration)
-    verb.measure(verb.trained(run, fitted, data, calibration), data, predicted)
+def _models_of(get_baselines: Callable[[], tuple[list[Baseline], Any]]) -> list[Fitted]:
+    with suppress(Exception):  # a baseline that failed is reported after the training
+        return [one for one, _ in get_baselines()[0]]
+    return []
 
 
 def _calibrate(verb: Training[D], run: Run, fitted: Fitted, data: D) -> tuple[Any, Any]:

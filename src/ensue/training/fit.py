@@ -41,8 +41,8 @@ SOLVED = 0.001
 goes on falling."""
 SOLVED_EVALUATIONS = 3
 """Consecutive evaluations below SOLVED that end a training."""
-MakeSample = Callable[[], tuple[str, float]]
-"""Returns a text sampled from the model, and its negative log-likelihood in nats."""
+MakeSample = Callable[[], tuple[str, float] | None]
+"""Returns a text sampled from the model, and its negative log-likelihood in nats, if it can."""
 
 
 def fit(
@@ -236,8 +236,8 @@ class _Fit:
                 self.state = replace(self.state, waited=self.state.waited + 1)
             solved = validation is not None and 0 <= validation < SOLVED
             self.state = replace(self.state, solved=self.state.solved + 1 if solved else 0)
-            if self.sample:
-                self._emit(Sample(self.state.step, *self.sample()))
+            if self.sample and (shown := self.sample()):
+                self._emit(Sample(self.state.step, *shown))
         if validation is not None:
             plateau = self.state.plateau.after(validation, self.settings.schedule)
             self.state = replace(self.state, plateau=plateau)

@@ -46,9 +46,10 @@ class ClassifyTraining(Training[LabelledParts]):
     models = MODELS
     report = LABELS
 
-    def commands(self) -> dict[str, list[str]]:
+    def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
         """Leave out the majority label: nobody trains it to use it."""
-        return {name: one for name, one in super().commands().items() if name != "majority"}
+        commands = super().commands(settings, scores)
+        return {name: one for name, one in commands.items() if name != "majority"}
 
     def resolve(self, settings: Any, data: LabelledParts, on_event: Callback) -> Any:
         """Choose the cell of a tree network by the number of children of the nodes."""
@@ -71,7 +72,7 @@ class ClassifyTraining(Training[LabelledParts]):
             baselines = [MajoritySettings()]
         return [one for one in baselines if one.suits(shape, labels.kind) and one != settings.model]
 
-    def fit(self, settings: Any, data: LabelledParts) -> Fitted:
+    def fit(self, settings: Any, data: LabelledParts, on_event: Callback) -> Fitted:
         """Fit a model in closed form, selecting on the validation part."""
         began, fitted = perf_counter(), _build(settings.model, data)
         selected = fitted.fit(data["train"], data["validation"])

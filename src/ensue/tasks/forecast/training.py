@@ -82,7 +82,7 @@ class ForecastTraining(Training[Prepared]):
             ]
         return [one for one in found if one.name != settings.model.name]
 
-    def fit(self, settings: Any, data: Prepared) -> Fitted:
+    def fit(self, settings: Any, data: Prepared, on_event: Callback) -> Fitted:
         """Fit a model in closed form, or a baseline at each origin of the test."""
         if not isinstance(settings.model, OriginBaseline):
             return fit_closed_form(settings, data)

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from ensue.data.codecs import CODECS, Characters
 from ensue.data.demos import demo_name
 from ensue.data.files import find_files
-from ensue.data.prepare import Prepared
-from ensue.data.settings import DataSettings, guess_format
-from ensue.layers import LAYERS
-from ensue.models.mixture import MixtureSettings
-from ensue.models.names import Models, is_network, resize
-from ensue.models.ngram import NgramSettings
+from ensue.data.settings import guess_format
+from ensue.models.names import is_network, resize
+from ensue.models.ngram import NgramSettings as NgramSettings
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import Choice, Flag, Settings, SizeName, assign
+from ensue.settings import SizeName, assign
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.generate.report import TEXT
+from ensue.tasks.generate.settings import MODELS, GenerateSettings
 from ensue.tasks.generate.trained import MIXTURE, open_text
-from ensue.tasks.generate.training import train_text
+from ensue.tasks.generate.training import TRAINING
+from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
-from ensue.training.settings import TextTrainingSettings
-
-Codec = Annotated[Any, Choice(CODECS), Flag()]
-MODELS = Models(
-    "generate",
-    {"ngram": NgramSettings, "sequence": SequenceSettings},
-    layers=LAYERS,
-    network=lambda body: SequenceSettings(body=body),
-)
-
-Model = Annotated[Any, Choice(MODELS.parts), Flag()]
 
 LEARNING_RATES: dict[SizeName, float] = {
     "tiny": 0.012,
@@ -48,39 +34,6 @@ UNGATED, UNGATED_SHARE = ("tanh", "irnn", "jordan"), 1 / 8
 
 SMALL_DATA, LARGE_DATA = 200_000, 20_000_000
 """Bytes of data below which the size is tiny, and above which it is base."""
-
-
-class GenerateSettings(Settings):
-    """All settings of `ensue train generate`."""
-
-    task: Literal["generate"] = "generate"
-    """The verb."""
-    seed: int = Field(1, ge=0, lt=1 << 63)
-    """Random seed."""
-    data: DataSettings = DataSettings()
-    """Format and split of the data."""
-    codec: Codec = Characters()
-    """Codec: characters, bytes, words, tokens (split at blanks) or subwords."""
-    model: Model = SequenceSettings()
-    """Model or cell (`ensue list models`, `ensue list cells`), or a Python file that defines a
-    cell."""
-    baseline: NgramSettings = NgramSettings()
-    """N-gram baseline, with which a network is compared and mixed."""
-    mixture: MixtureSettings = MixtureSettings()
-    """Mixture of the network and the baseline."""
-    training: TextTrainingSettings = TextTrainingSettings()
-    """Budget and optimisation of the training."""
-    count_validation: bool | Literal["auto"] = "auto"
-    """Count the validation part too, after order and discounts are selected; auto: unless it is
-    a separate file."""
-
-    def counts_validation(self, parts: Prepared) -> bool:
-        """Whether the n-gram counts the validation part after the selection."""
-        return (
-            "validation" not in parts.given
-            if self.count_validation == "auto"
-            else self.count_validation
-        )
 
 
 def _propose(choices: Choices) -> Proposal:
@@ -161,7 +114,7 @@ GENERATE = Task(
     models=MODELS,
     arrays=(MIXTURE,),
     propose=_propose,
-    train=train_text,
+    train=partial(train, TRAINING),
     open=lambda run, settings: open_text(run, settings.model),
     report=TEXT,
 )

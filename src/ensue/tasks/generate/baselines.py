@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ensue.data.contract import Corpus, Ids
 from ensue.data.prepare import Prepared
 from ensue.models.ngram import Ngram, NgramSettings, choose, count, fit
+from ensue.tasks.fitting import Fitted
 from ensue.tasks.generate.ngram_budget import Plan, Share, make_plan
 from ensue.training.contract import Callback, Note, Working
 
@@ -20,20 +21,27 @@ Counted = tuple[Ids, NDArray[np.int64]]
 """Ids, and the offsets of their records."""
 
 
-@dataclass(frozen=True)
-class NgramBaseline:
-    """A fitted n-gram, as `tuned` and `best`.
+@dataclass(frozen=True, kw_only=True)
+class NgramFit(Fitted):
+    """A fitted n-gram, as the model that is used and as `tuned`.
 
-    `tuned` is counted on the training part alone. `best` has the same order and discounts, and
+    `tuned` is counted on the training part alone. The model has the same order and discounts, and
     also counts the validation part if that is allowed.
     """
 
     tuned: Ngram
-    best: Ngram
-    seconds: float
     plan: Plan
     validation: bool
-    """Whether `best` counts the validation part."""
+    """Whether the model counts the validation part."""
+
+    @property
+    def before_validation(self) -> Ngram:
+        """The n-gram of the training part alone."""
+        return self.tuned
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what run.toml holds: what was counted."""
+        return {**asdict(self.plan), "validation": self.validation}
 
 
 def fit_ngram_baseline(
@@ -43,7 +51,7 @@ def fit_ngram_baseline(
     validation: bool,
     before: Mapping[str, Any],
     on_event: Callback,
-) -> NgramBaseline | None:
+) -> NgramFit | None:
     """Select order and discounts on the validation part, then count that part too if allowed.
 
     The `share` limits how much of the training part is counted. A resumed run repeats its plan
@@ -79,7 +87,8 @@ def fit_ngram_baseline(
         best = fit(
             count(*concatenate(train, heldout), size, order, plan.memory), smoothing, order
         ).packed()
-    return NgramBaseline(tuned, best, perf_counter() - began, plan, validation)
+    seconds, title = perf_counter() - began, f"{best.order}-gram"
+    return NgramFit(best, seconds, tuned=tuned, plan=plan, validation=validation, title=title)
 
 
 def load_or_make_plan(

@@ -6,20 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ensue.cache import Cache
 from ensue.data.demos import DEMOS, demo_name, write_demo
 from ensue.data.prepare import LONG, Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import load, save
-from ensue.tasks.cached import CODEC, load_data
+from ensue.tasks.cached import CODEC, load_data, read_settings
 from ensue.tasks.fitting import Budget
+from ensue.tasks.generate.settings import GenerateSettings
 from ensue.training.contract import Callback, Event, Note, Reading
 from ensue.training.folder.run import Run
-
-if TYPE_CHECKING:
-    from ensue.tasks.generate import GenerateSettings
 
 EARLY = 0.03
 """Share of the data that is read before the time for the rest is estimated."""
@@ -27,32 +24,42 @@ LATE = 1.2
 """A note is given if the command is expected to take this many times its minutes."""
 
 
-def read_parts(
-    run: Run, settings: GenerateSettings, data: Sequence[Path], budget: Budget, on_event: Callback
+class TextSource:
+    """How text is read. The run holds what was read, and needs its files no more."""
+
+    def prepare(
+        self, run: Run, settings: GenerateSettings, files: Sequence[Path], on_event: Callback
+    ) -> Prepared:
+        """Read the data into the run, unless it is there, and describe it in run.toml."""
+        on_read = _warn_of_long_reading(Budget.of(settings.training), on_event)
+        parts = _load_or_read(run, settings, files, on_read)
+        run.write(CODEC, _encode_codec(parts))
+        sizes = {name: len(corpus) for name, corpus in parts.parts()}
+        data = {"format": parts.format, "files": parts.fingerprint, "symbols": sizes}
+        run.describe({"data": data})
+        for finding in parts.findings:
+            on_event(Note(str(finding)))
+        return parts
+
+    def load(self, run: Run) -> Prepared:
+        """Load the data of a run, or read it again if the cache is damaged.
+
+        Raises RunError if that fails.
+        """
+        return _load_or_read(run, *read_settings(run, GenerateSettings), lambda _: None)
+
+
+DATA = TextSource()
+
+
+def _load_or_read(
+    run: Run, settings: GenerateSettings, files: Sequence[Path], on_event: Callback
 ) -> Prepared:
-    """Read the data into the run, which needs its source files no more, and describe it there."""
-    parts = load_parts(run, settings, data, _warn_of_long_reading(budget, on_event))
-    run.write(CODEC, _encode_codec(parts))
-    sizes = {name: len(corpus) for name, corpus in parts.parts()}
-    run.describe({"data": {"format": parts.format, "files": parts.fingerprint, "symbols": sizes}})
-    for finding in parts.findings:
-        on_event(Note(str(finding)))
-    return parts
-
-
-def load_parts(
-    run: Run, settings: GenerateSettings, data: Sequence[Path], on_event: Callback
-) -> Prepared:
-    """Load the parts from the cache of the run, or read them again if it is damaged.
-
-    Raises RunError if that fails.
-    """
-
     def read(cache: Cache) -> Prepared:
-        files, reading = sources(data, settings.data, cache.folder)
+        paths, reading = sources(files, settings.data, cache.folder)
         context, report = settings.training.batching.sequence_length, _report_reading(on_event)
         parts = prepare(
-            files,
+            paths,
             reading,
             settings.codec,
             seed=settings.seed,

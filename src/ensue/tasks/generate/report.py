@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ensue.escape import for_markdown, for_terminal
 from ensue.evaluation.scores import Score
 from ensue.models.ngram import NgramSettings
 from ensue.settings import flatten, to_plain
+from ensue.tasks.generate.settings import GenerateSettings
 from ensue.tasks.model_card import sentence
 from ensue.tasks.results import Report, Result, Section
-
-if TYPE_CHECKING:
-    from ensue.tasks.generate import GenerateSettings
 
 LIMITS = """\
 - The model imitates the style of its training data. What it generates is not factual.

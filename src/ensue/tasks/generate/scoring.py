@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ensue.data.contract import Corpus
 from ensue.data.prepare import Prepared
+from ensue.evaluation.likelihood import Nats
 from ensue.evaluation.sampling import ScoredText
-from ensue.evaluation.scores import Role, Score
-from ensue.evaluation.unigram import (
-    symbol_counts,
-    text_score,
-    uniform_nats,
-    unigram_nats,
-)
-from ensue.models.contract import Autoregressive
+from ensue.evaluation.unigram import Frequencies, symbol_counts
 from ensue.models.ngram import NgramSettings
 from ensue.settings import Settings
-from ensue.tasks.generate.baselines import NgramBaseline
+from ensue.tasks.fitting import Fitted
+from ensue.tasks.generate.baselines import NgramFit
 from ensue.training.contract import Callback, Working
 
 MORE_ORDERS = 5
@@ -25,58 +21,38 @@ MORE_ORDERS = 5
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """Scores models on the test part, one row of the result each."""
+class Predicted:
+    """Nats of the symbols that are scored, all of the test part or stretches of it."""
 
-    parts: Prepared
-    test: ScoredText
-    on_event: Callback
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """A note if only a sample of the test part is scored."""
-        some, full = len(self.test.text), len(self.test.full)
-        if some == full:
-            return ()
-        sample = f"{some:,} of its {full:,} symbols, evenly spread"
-        return (
-            f"the test part is scored on {sample}, to stay within the time; "
-            f"`ensue evaluate RUN` scores all of it",
-        )
-
-    def score_simple(self, validation: bool) -> list[Score]:
-        """Score the uniform and unigram models; `validation`: the unigram counts that part too."""
-        text, size = self.test.text, self.parts.codec.size
-        seen = symbol_counts(self.parts.train.ids, size)
-        if validation:
-            seen += symbol_counts(self.parts.validation.ids, size)
-        return [
-            text_score(
-                "uniform", "baseline", text, uniform_nats(text, size), seconds=0.0, parameters=0
-            ),
-            text_score(
-                "unigram", "baseline", text, unigram_nats(text, seen), seconds=0.0, parameters=size
-            ),
-        ]
-
-    def ngram(self, baseline: NgramBaseline, which: str = "") -> Score:
-        """Score an n-gram baseline."""
-        return self.row(
-            f"{baseline.best.order}-gram{which}", "baseline", baseline.best, baseline.seconds
-        )
-
-    def row(self, name: str, role: Role, model: Autoregressive, seconds: float) -> Score:
-        """Score a model on the test part."""
-        nats = self.test.nats(
-            model,
-            _report_share(f"scoring the test part: {name}", self.test.read_count, self.on_event),
-        )
-        return text_score(
-            name, role, self.test.text, nats, seconds=seconds, parameters=model.parameter_count
-        )
+    text: Corpus
+    nats: Nats
+    searches: bool
+    """Whether there is time to search the training data for copies."""
 
 
-def _report_share(what: str, total: int, on_event: Callback) -> Callable[[int], None]:
+def fit_simple(parts: Prepared, validation: bool) -> list[Fitted]:
+    """Fit the uniform and unigram models; `validation`: the unigram counts that part too."""
+    seen = symbol_counts(parts.train.ids, parts.codec.size)
+    if validation:
+        seen += symbol_counts(parts.validation.ids, parts.codec.size)
+    models = {"uniform": Frequencies.uniform(len(seen)), "unigram": Frequencies.unigram(seen)}
+    return [Fitted(model, 0.0, title=name) for name, model in models.items()]
+
+
+def describe_sample(test: ScoredText) -> tuple[str, ...]:
+    """Say how much of the test part is scored, if it is not all."""
+    some, full = len(test.text), len(test.full)
+    if some == full:
+        return ()
+    sample = f"{some:,} of its {full:,} symbols, evenly spread"
+    return (
+        f"the test part is scored on {sample}, to stay within the time; "
+        f"`ensue evaluate RUN` scores all of it",
+    )
+
+
+def report_share(what: str, total: int, on_event: Callback) -> Callable[[int], None]:
+    """Report the progress of scoring; the result is called with the number of symbols read."""
     done = 0
 
     def advance(more: int) -> None:
@@ -89,7 +65,7 @@ def _report_share(what: str, total: int, on_event: Callback) -> Callable[[int], 
 
 
 def describe_choice(
-    settings: NgramSettings, baseline: NgramBaseline, model: Settings, which: str = ""
+    settings: NgramSettings, baseline: NgramFit, model: Settings, which: str = ""
 ) -> tuple[str, ...]:
     """Describe what of an n-gram was selected on which part; empty if all of it was set.
 
@@ -98,7 +74,7 @@ def describe_choice(
     if not settings.open:
         return ()
     order, then = (
-        baseline.best.order,
+        baseline.model.order,
         "which is counted too at the end" if baseline.validation else "which is not counted",
     )
     if settings.order != "auto":

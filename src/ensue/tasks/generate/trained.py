@@ -26,10 +26,10 @@ from ensue.models.parameters import load_into
 from ensue.models.quantisation import quantise
 from ensue.models.sequence import SequenceModel
 from ensue.settings import Precision, Settings
-from ensue.tasks.cached import CODEC, limit_model_size, read_settings
+from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate.baselines import Counted, concatenate, take_last
-from ensue.tasks.generate.data import load_parts
+from ensue.tasks.generate.data import DATA
 from ensue.tasks.in_memory import as_lines
 from ensue.tasks.requests import GenerateRequest
 from ensue.training.folder.run import WEIGHTS, Run
@@ -183,10 +183,7 @@ class TextModel(Trained):
     @cached_property
     def parts(self) -> Prepared:
         """The data of the run, as it was split. Raises RunError if it is not there any more."""
-        from ensue.tasks.generate import GenerateSettings  # which knows this file
-
-        settings, data = read_settings(self.run, GenerateSettings)
-        return load_parts(self.run, settings, data, lambda _: None)
+        return DATA.load(self.run)
 
     def seen(self) -> Counted:
         """Load what the n-gram of the run has counted, with or without the validation part."""

@@ -1,60 +1,47 @@
-"""Train a model of text: read, count n-grams, train, fit the mixture, score, write the report."""
+"""What the training of `generate` has of its own: its n-grams, its mixture and its samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from math import isinf
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import torch
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from ensue.data.contract import Codec, Corpus
 from ensue.data.feeds import Feed, Records, ScoringFeed, Streams, Windows
 from ensue.data.prepare import Prepared
-from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable, estimate_time_per_symbol
+from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.scores import Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
-from ensue.evaluation.unigram import symbol_counts, unigram_nats
+from ensue.evaluation.unigram import Frequencies, symbol_counts, text_score
 from ensue.inspection.diagnostics import diagnose
-from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data
-from ensue.models.names import name_model
+from ensue.models.names import is_network
 from ensue.models.ngram import NgramSettings
-from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.tasks.cached import limit_model_size
-from ensue.tasks.fitting import (
-    MIN_TRAINING_SHARE,
-    RESERVED_SHARE,
-    Budget,
-    Fitted,
-    defer_failure,
-    fit_network,
-    log_closed_form,
-    prepare_hardware,
-    remaining_training,
-)
+from ensue.models.sequence import SequenceModel
+from ensue.tasks.fitting import MIN_TRAINING_SHARE, RESERVED_SHARE, Budget, Fitted
 from ensue.tasks.generate.baselines import (
-    NgramBaseline,
+    NgramFit,
     fit_ngram_baseline,
     note_cuts,
     take_last,
 )
-from ensue.tasks.generate.data import read_parts
+from ensue.tasks.generate.data import DATA
 from ensue.tasks.generate.ngram_budget import Share
 from ensue.tasks.generate.report import TEXT, retrain_flags
-from ensue.tasks.generate.scoring import Scoring, describe_choice
+from ensue.tasks.generate.scoring import (
+    Predicted,
+    describe_choice,
+    describe_sample,
+    fit_simple,
+    report_share,
+)
+from ensue.tasks.generate.settings import MODELS
 from ensue.tasks.generate.trained import MIXTURE, TextModel, mixture_arrays
-from ensue.tasks.model_card import conclude
+from ensue.tasks.pipeline import Baseline, Training
 from ensue.training import devices
-from ensue.training.contract import Callback, Note, Stage, Working
+from ensue.training.contract import Callback, Note, Working
 from ensue.training.folder.run import METRICS, Run
-from ensue.training.settings import TextBatchingSettings, TextTrainingSettings
-
-if TYPE_CHECKING:
-    from ensue.tasks.generate import GenerateSettings
+from ensue.training.settings import TextBatchingSettings
 
 VALIDATION_SYMBOLS = 100_000
 """Symbols of the validation part that are scored at each validation during training."""
@@ -68,8 +55,6 @@ LONGEST_RECORD = 512
 MIXTURE_ROWS, MIN_STREAM, MIXTURE_WARMUP = 32, 1000, 32
 """Rows of the validation part on which the mixture is fitted, their least length, and the symbols
 at the start of each that are ignored, for the network has no context there."""
-MAX_RESERVED_SHARE = 0.3
-"""Largest share of the minutes that is reserved for scoring and the report."""
 SCORING_SHARE = 0.6
 """Share of the time after the training that goes into scoring."""
 NOVELTY_SECONDS = 1.5e-7
@@ -78,127 +63,221 @@ PROBABILITIES = 1 << 22
 """Probabilities that the network computes at once while the mixture is fitted: 16 MB."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """The rows of the result, the last of them that of the run's model, and what was selected on
-    which part."""
+class GenerateTraining(Training[Any]):
+    """The training of `generate`."""
 
-    rows: list[Score]
-    selected: tuple[str, ...]
+    source = DATA
+    models = MODELS
+    report = TEXT
+
+    def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
+        """Write the flags that train each model of the table with the other settings."""
+        return retrain_flags(settings, scores)
+
+    def fit_baselines(
+        self, run: Run, settings: Any, data: Prepared, budget: Budget, on_event: Callback
+    ) -> tuple[list[Baseline], tuple[str, ...]]:
+        """Fit the simple models, and count the best n-gram unless it is the run's own model."""
+        simple = fit_simple(data, settings.counts_validation(data))
+        notes: tuple[str, ...] = ()
+        ngram, beside = settings.baseline, not is_network(settings.model)
+        if settings.model != ngram:
+            minutes = settings.training.minutes if beside else budget.left(MIN_TRAINING_SHARE) / 60
+            share = Share.for_baseline(ngram, minutes, optional=beside)
+            name = "ngram_beside" if beside else "ngram"
+            before = run.about.get(name, {})
+            found = _count(settings, ngram, data, share, before, on_event)
+            run.describe({name: {"skipped": True} if found is None else found.to_json()})
+            if found is None:
+                notes = (f"the best n-gram was not compared: it would take more than {share}",)
+                on_event(Note(notes[0]))
+            else:
+                simple.append(found)
+        return [(one, None) for one in simple], notes
+
+    def fit(self, settings: Any, data: Prepared, on_event: Callback) -> Fitted:
+        """Count the n-gram of the settings, on disk if there is too little memory."""
+        found = _count(
+            settings, settings.model, data, Share.for_model(settings.model), {}, on_event
+        )
+        assert found is not None  # it is not optional
+        return found
+
+    def build(self, settings: Any, data: Prepared) -> SequenceModel:
+        """Build the network."""
+        return settings.model.build(data.codec.size)
+
+    def feed(self, settings: Any, data: Prepared) -> Feed:
+        """Make the training batches."""
+        return make_feed(settings.training.batching, data.codec, data.train, settings.seed)
+
+    def sample(self, run: Run, network: Any, data: Prepared) -> tuple[str, float]:
+        """Generate a short text."""
+        sample = TextModel(run, data.codec, network).samples(length=120)[0]
+        return sample.text, sample.nats
+
+    def validate(self, model: Any, settings: Any, data: Prepared) -> float:
+        """Compute nats per symbol; a network is validated often, and only on the end."""
+        part = data.validation
+        if not is_network(settings.model):
+            return float(score(model, part.ids, part.offsets, ScoreSettings()).mean())
+        some = take_last(part, validation_symbols(data.codec.size))
+        return float(score(model, *some, VALIDATION).mean())
+
+    def size(self, data: Prepared) -> tuple[int, str]:
+        """Count the symbols."""
+        return len(data.train), "symbols"
+
+    def rehearse(
+        self,
+        run: Run,
+        settings: Any,
+        data: Prepared,
+        baselines: Sequence[Fitted],
+        network: Any,
+        every: int,
+    ) -> None:
+        """Score as few symbols as are scored at least, and those that fit the mixture."""
+        models = [network]
+        for one in baselines:
+            if isinstance(one, NgramFit):
+                models += [one.model, Mixture(network, one.model)]
+        mixing = min(len(data.validation), validation_symbols(data.codec.size)) / len(models)
+        symbols = (min(len(data.test), FEWEST) + mixing) / SCORING_SHARE
+        probe = ScoredText.of(data.test, max(int(symbols / every), 1))
+        for model in models:
+            probe.nats(model)
+
+    def combine(
+        self,
+        run: Run,
+        settings: Any,
+        fitted: Fitted,
+        baselines: Sequence[Fitted],
+        data: Prepared,
+        on_event: Callback,
+    ) -> Fitted:
+        """Mix network and n-gram if that improves on both on the validation part."""
+        if fitted.role != "network" or settings.mixture.use == "never":
+            return fitted
+        ngram = next(one for one in baselines if isinstance(one, NgramFit))
+        on_event(Working("fitting the mixture"))
+        found = _fit_mixture(fitted.model, ngram, data)
+        use = settings.mixture.improves(found)
+        better = min(found.network_nats, found.ngram_nats) - found.nats
+        where = "the mixture's weights: on the validation part, where it is better by"
+        choice = f"{where} {better:.4f} nats per symbol; {'used' if use else 'not used'}"
+        selected = (*fitted.selected, choice)
+        if not use:
+            return replace(fitted, selected=selected)
+        mixture = Mixture(fitted.model, ngram.model, found.weights)
+        run.write_arrays(mixture_arrays(mixture), MIXTURE)
+        seconds = fitted.seconds + ngram.seconds
+        return Fitted(mixture, seconds, selected, title="mixture", mixed=True)
+
+    def predict_each(
+        self, run: Run, models: Sequence[Fitted], data: Prepared, budget: Budget, on_event: Callback
+    ) -> list[Predicted]:
+        """Compute the nats of as much of the test part as there is time for, the same for all."""
+        symbols = len(data.test)
+        timed = any(one.role == "network" for one in models)
+        if timed and (symbols := run.about.get("scored", {}).get("symbols")) is None:
+            on_event(Working("timing the scoring of the test part"))
+            slow = [one.model for one in models if not isinstance(one.model, Frequencies)]
+            seconds = SCORING_SHARE * budget.left(RESERVED_SHARE)
+            symbols = count_affordable(data.test, slow, seconds)
+            run.describe({"scored": {"symbols": symbols}})
+        test = ScoredText.of(data.test, symbols)
+        for note in describe_sample(test):
+            on_event(Note(note))
+        nats = []
+        for one in models:
+            if isinstance(one.model, Frequencies):
+                nats.append(one.model.nats(test.text))
+            else:
+                what = f"scoring the test part: {one.name}"
+                nats.append(test.nats(one.model, report_share(what, test.read_count, on_event)))
+        searching = NOVELTY_SECONDS * data.train.characters
+        searches = not timed or searching <= budget.left(RESERVED_SHARE)
+        if not searches:
+            what = "no time is left to search the training data for copies"
+            on_event(Note(f"{what}; use `ensue generate RUN --novelty`"))
+        on_event(Working("writing samples, and searching the training data for copies"))
+        return [Predicted(test.text, one, searches) for one in nats]
+
+    def score(
+        self, fitted: Fitted, data: Prepared, predicted: Predicted, calibration: None
+    ) -> Score:
+        """Score a model by nats per character."""
+        return text_score(
+            fitted.name,
+            fitted.role,
+            predicted.text,
+            predicted.nats,
+            seconds=fitted.seconds,
+            parameters=fitted.model.parameter_count,
+        )
+
+    def trained(self, run: Run, fitted: Fitted, data: Prepared, calibration: None) -> TextModel:
+        """Make the model that generates; the run states what its n-gram has counted."""
+        if isinstance(fitted, NgramFit):
+            run.describe({"ngram": fitted.to_json()})
+        return TextModel(run, data.codec, fitted.model)
+
+    def measure(self, trained: TextModel, data: Prepared, predicted: Predicted) -> dict[str, Any]:
+        """Generate samples, and measure their novelty."""
+        seed = trained.run.about["settings"]["seed"]
+        found = trained.samples(
+            "", 3, length=300, temperature=0.8, novelty=predicted.searches, seed=seed
+        )
+        return {"samples": [one.to_json() for one in found]}
+
+    def diagnose(
+        self, run: Run, data: Prepared, scores: Sequence[Score], details: Mapping[str, Any]
+    ) -> list[str]:
+        """Describe each probable fault of the training, with its fix."""
+        seen = symbol_counts(data.train.ids, data.codec.size)
+        unigram = float(Frequencies.unigram(seen).nats(data.validation).mean())
+        # An n-gram has no training curve to diagnose.
+        log = [] if scores[-1].role == "baseline" else run.rows(METRICS)
+        texts = [one["text"] for one in details["samples"]]
+        return diagnose(log, texts, unigram, data.codec.size)
+
+    def selected(self, trained: TextModel) -> tuple[str, ...]:
+        """Say how much of the test part was scored."""
+        symbols = trained.run.about.get("scored", {}).get("symbols")
+        test = trained.parts.test
+        return () if symbols is None else describe_sample(ScoredText.of(test, symbols))
 
 
-def train_text(
-    run: Run, settings: GenerateSettings, data: Sequence[Path], on_event: Callback
-) -> TextModel:
-    """Train in a run until its budget is spent; a resumed run does not repeat finished steps."""
-    budget = Budget.of(settings.training)
-    hardware = prepare_hardware(run, settings, on_event)
-    parts = read_parts(run, settings, data, budget, on_event)
-    if isinstance(settings.model, NgramSettings):
-        return _train_ngram(run, settings, settings.model, parts, on_event)
-    share = Share.for_baseline(settings.baseline, budget.left(MIN_TRAINING_SHARE) / 60)
-    counted = defer_failure(
-        lambda: _count(run, parts, settings, settings.baseline, share, on_event), on_event
-    )
-    reserved = (
-        RESERVED_SHARE
-        if run.checkpoint()
-        else _estimate_reserve(settings, parts, counted, budget, on_event)
-    )
-    trained = _train_network(
-        run,
-        settings,
-        remaining_training(settings.training, hardware, budget, on_event, reserved),
-        parts,
-        on_event,
-    )
-    baseline = counted()
-    assert baseline is not None  # the baseline is not optional
-    return _finish_network(run, settings, parts, baseline, trained, budget, on_event)
+TRAINING = GenerateTraining()
 
 
 def _count(
-    run: Run,
-    parts: Prepared,
-    settings: GenerateSettings,
+    settings: Any,
     ngram: NgramSettings,
+    data: Prepared,
     share: Share,
+    before: Mapping[str, Any],
     on_event: Callback,
-    name: str = "ngram",
-) -> NgramBaseline | None:
-    """Count an n-gram within its share, store the plan in the run, and add notes."""
-    baseline = fit_ngram_baseline(
-        parts, ngram, share, settings.counts_validation(parts), run.about.get(name, {}), on_event
+) -> NgramFit | None:
+    """Count an n-gram within its share, and note what was selected and what was left out."""
+    found = fit_ngram_baseline(
+        data, ngram, share, settings.counts_validation(data), before, on_event
     )
-    if baseline is None:
-        run.describe({name: {"skipped": True}})
+    if found is None:
         return None
-    run.describe({name: {**asdict(baseline.plan), "validation": baseline.validation}})
-    messages = describe_choice(ngram, baseline, settings.model) or (
-        f"the n-gram has order {baseline.best.order}",
-    )
-    for note in (*messages, *note_cuts(baseline.plan, parts.train, ngram, share)):
+    which = " as set" if ngram is settings.model and ngram != settings.baseline else ""
+    selected = describe_choice(ngram, found, settings.model, which)
+    known = selected or (f"the n-gram has order {found.model.order}",)
+    for note in (*known, *note_cuts(found.plan, data.train, ngram, share)):
         on_event(Note(note))
-    return baseline
-
-
-def _estimate_reserve(
-    settings: GenerateSettings,
-    parts: Prepared,
-    counted: Callable[[], NgramBaseline | None],
-    budget: Budget,
-    on_event: Callback,
-) -> float:
-    """Estimate the share of the minutes for scoring and the report.
-
-    A large vocabulary takes longer to score; an untrained network is timed. Without a time limit,
-    or with a GPU, it is RESERVED_SHARE.
-    """
-    if (
-        isinf(budget.minutes)
-        or settings.training.hardware.device not in ("auto", "cpu")
-        or torch.cuda.is_available()
-    ):
-        return RESERVED_SHARE
-    on_event(Working("timing the scoring"))
-    with torch.random.fork_rng(devices=[]):  # the trained network depends on the seed alone
-        network = settings.model.build(parts.codec.size).eval()
-    models: list[Autoregressive] = [network]
-    with suppress(Exception):  # a failed n-gram is reported after the training
-        if baseline := counted():
-            models += [baseline.best, Mixture(network, baseline.best)]
-    each = estimate_time_per_symbol(parts.test, models)
-    mixing = min(len(parts.validation), validation_symbols(parts.codec.size)) / len(models)
-    seconds = each * (min(len(parts.test), FEWEST) + mixing) / SCORING_SHARE
-    return min(max(seconds / (60 * budget.minutes), RESERVED_SHARE), MAX_RESERVED_SHARE)
+    return replace(found, selected=selected, title=found.title + which)
 
 
 def validation_symbols(size: int) -> int:
     """Compute how many symbols each validation scores, by the size of the vocabulary."""
     return min(VALIDATION_SYMBOLS, max(MAX_PROBABILITIES // size, MIN_VALIDATION_SYMBOLS))
-
-
-def _train_network(
-    run: Run,
-    settings: GenerateSettings,
-    training: TextTrainingSettings,
-    parts: Prepared,
-    on_event: Callback,
-) -> Fitted:
-    assert isinstance(settings.model, SequenceSettings)
-    with limit_model_size(run):
-        network = settings.model.build(parts.codec.size)
-    validation = take_last(parts.validation, validation_symbols(parts.codec.size))
-
-    def validate() -> float:
-        return float(score(network, *validation, VALIDATION).mean())
-
-    def sample() -> tuple[str, float]:
-        sample = TextModel(run, parts.codec, network).samples(length=120)[0]
-        return sample.text, sample.nats
-
-    batches = make_feed(training.batching, parts.codec, parts.train, settings.seed)
-    return fit_network(run, network, training, batches, validate, on_event, sample)
 
 
 def make_feed(batching: TextBatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
@@ -219,96 +298,7 @@ def make_feed(batching: TextBatchingSettings, codec: Codec, corpus: Corpus, seed
     return Records(corpus, codec.start, batching.batch_size, LONGEST_RECORD, seed)
 
 
-def _train_ngram(
-    run: Run, settings: GenerateSettings, ngram: NgramSettings, parts: Prepared, on_event: Callback
-) -> TextModel:
-    """Train the requested n-gram, and compare it with the best one if that is another and fits."""
-    model = _count(run, parts, settings, ngram, Share.for_model(ngram), on_event)
-    assert model is not None
-    # Written first: if a later step fails, the run still has its model.
-    run.write_arrays(model.best.arrays())
-    _log_ngram(run, parts, model, on_event)
-    scoring = Scoring(parts, ScoredText.of(parts.test, len(parts.test)), on_event)
-    rows, selected = scoring.score_simple(settings.counts_validation(parts)), ()
-    if ngram == settings.baseline:
-        own = describe_choice(ngram, model, ngram)
-        return _conclude(
-            run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], own), on_event
-        )
-    share = Share.for_baseline(settings.baseline, settings.training.minutes, optional=True)
-    best = _count(run, parts, settings, settings.baseline, share, on_event, "ngram_beside")
-    if best is None:
-        selected = (f"the best n-gram was not compared: it would take more than {share}",)
-        on_event(Note(selected[0]))
-    else:
-        rows.append(scoring.ngram(best))
-        selected = describe_choice(settings.baseline, best, settings.model)
-    rows.append(scoring.ngram(model, " as set"))
-    selected += describe_choice(ngram, model, ngram, " as set")
-    return _conclude(run, settings, parts, model.best, Table(rows, selected), on_event)
-
-
-def _log_ngram(run: Run, parts: Prepared, model: NgramBaseline, on_event: Callback) -> None:
-    """Log the counting as one training step, with the validation loss."""
-    on_event(Working("scoring the validation part"))
-    part = parts.validation
-    validation = float(score(model.tuned, part.ids, part.offsets, ScoreSettings()).mean())
-    log_closed_form(run, validation, model.seconds, (model.plan.symbols, "symbols"), on_event)
-
-
-def _finish_network(
-    run: Run,
-    settings: GenerateSettings,
-    parts: Prepared,
-    baseline: NgramBaseline,
-    trained: Fitted,
-    budget: Budget,
-    on_event: Callback,
-) -> TextModel:
-    """Fit the mixture of network and n-gram, and score all models on the test part.
-
-    The run uses the mixture if it improves on both on the validation part.
-    """
-    network = trained.model
-    selected = (*describe_choice(settings.baseline, baseline, settings.model), *trained.selected)
-    models: list[Autoregressive] = [baseline.best, network]
-    if settings.mixture.use != "never":
-        on_event(Working("fitting the mixture"))
-        fitted = _fit_mixture(network, baseline, parts)
-        selected += _mixture_choice(fitted, settings)
-        if settings.mixture.improves(fitted):
-            mixture = Mixture(network, baseline.best, fitted.weights)
-            run.write_arrays(mixture_arrays(mixture), MIXTURE)
-            models.append(mixture)
-    scoring = _scoring(run, parts, models, budget, on_event)
-    rows = [
-        *scoring.score_simple(settings.counts_validation(parts)),
-        scoring.ngram(baseline),
-        scoring.row(name_model(settings.model), "network", network, trained.seconds),
-    ]
-    if len(models) > 2:
-        seconds = trained.seconds + baseline.seconds
-        rows.append(scoring.row("mixture", "mixture", models[-1], seconds))
-    table = Table(rows, (*selected, *scoring.notes))
-    return _conclude(run, settings, parts, models[-1], table, on_event, budget)
-
-
-def _scoring(
-    run: Run, parts: Prepared, models: Sequence[Autoregressive], budget: Budget, on_event: Callback
-) -> Scoring:
-    """Score as much of the test part as the time allows, and store how much in the run."""
-    symbols = run.about.get("scored", {}).get("symbols")
-    if symbols is None:
-        on_event(Working("timing the scoring of the test part"))
-        symbols = count_affordable(parts.test, models, SCORING_SHARE * budget.left(RESERVED_SHARE))
-        run.describe({"scored": {"symbols": symbols}})
-    scoring = Scoring(parts, ScoredText.of(parts.test, symbols), on_event)
-    for note in scoring.notes:
-        on_event(Note(note))
-    return scoring
-
-
-def _fit_mixture(network: SequenceModel, baseline: NgramBaseline, parts: Prepared) -> MixtureFit:
+def _fit_mixture(network: SequenceModel, ngram: NgramFit, parts: Prepared) -> MixtureFit:
     """Fit the mixture weights with an n-gram that has not counted the validation part."""
     ids, offsets = take_last(parts.validation, validation_symbols(parts.codec.size))
     part, start = replace(parts.validation, ids=ids, offsets=offsets), parts.codec.start
@@ -323,50 +313,8 @@ def _fit_mixture(network: SequenceModel, baseline: NgramBaseline, parts: Prepare
         batches = ScoringFeed(part, start, MIXTURE_ROWS, window)
     device = next(network.parameters()).device
     there = (devices.to_device(batch, device) for batch in batches.epoch(0))
-    return fit_mixture(gather_fit_data(network, baseline.tuned, there, len(part), warmup))
+    return fit_mixture(gather_fit_data(network, ngram.tuned, there, len(part), warmup))
 
 
 def _mixture_window(rows: int, size: int) -> int:
     return min(max(PROBABILITIES // (rows * size), 1), 1024)
-
-
-def _mixture_choice(fitted: MixtureFit, settings: GenerateSettings) -> tuple[str, ...]:
-    used = "used" if settings.mixture.improves(fitted) else "not used"
-    better = min(fitted.network_nats, fitted.ngram_nats) - fitted.nats
-    where = "the mixture's weights: on the validation part, where it is better by"
-    return (f"{where} {better:.4f} nats per symbol; {used}",)
-
-
-def _conclude(
-    run: Run,
-    settings: GenerateSettings,
-    parts: Prepared,
-    model: Autoregressive,
-    table: Table,
-    on_event: Callback,
-    budget: Budget | None = None,
-) -> TextModel:
-    """Write samples with their novelty, the report and the result."""
-    on_event(Stage("writing the report"))
-    on_event(Working("writing samples, and searching the training data for copies"))
-    trained = TextModel(run, parts.codec, model)
-    searches = budget is None or NOVELTY_SECONDS * parts.train.characters <= budget.left(
-        RESERVED_SHARE
-    )
-    if not searches:
-        what = "no time is left to search the training data for copies"
-        on_event(Note(f"{what}; use `ensue generate RUN --novelty`"))
-    samples = tuple(
-        trained.samples("", 3, length=300, temperature=0.8, novelty=searches, seed=settings.seed)
-    )
-    size, validation = parts.codec.size, parts.validation
-    unigram = float(unigram_nats(validation, symbol_counts(parts.train.ids, size)).mean())
-    # An n-gram has no training curve to diagnose.
-    log = [] if isinstance(settings.model, NgramSettings) else run.rows(METRICS)
-    warnings = diagnose(log, [sample.text for sample in samples], unigram, size)
-    details = {"samples": [sample.to_json() for sample in samples]}
-    flags = retrain_flags(settings, table.rows)
-    conclude(
-        run, TEXT, table.rows, flags, selected=table.selected, details=details, warnings=warnings
-    )
-    return trained

@@ -50,7 +50,7 @@ class TagTraining(Training[TaggedParts]):
                 on_event(Note(f"{what} (--set model.head=softmax tags words separately)"))
         return [one for one in baselines if one != settings.model]
 
-    def fit(self, settings: Any, data: TaggedParts) -> Fitted:
+    def fit(self, settings: Any, data: TaggedParts, on_event: Callback) -> Fitted:
         """Fit a model of counts."""
         began, train = perf_counter(), data["train"]
         names = ("surface", "suffix", "capital", "target")

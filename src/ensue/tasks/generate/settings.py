@@ -1,0 +1,61 @@
+"""Settings of a training of `generate`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ensue.data.codecs import CODECS, Characters
+from ensue.data.prepare import Prepared
+from ensue.data.settings import DataSettings
+from ensue.layers import LAYERS
+from ensue.models.mixture import MixtureSettings
+from ensue.models.names import Models
+from ensue.models.ngram import NgramSettings
+from ensue.models.sequence import SequenceSettings
+from ensue.settings import Choice, Flag, Settings
+from ensue.training.settings import TextTrainingSettings
+
+Codec = Annotated[Any, Choice(CODECS), Flag()]
+MODELS = Models(
+    "generate",
+    {"ngram": NgramSettings, "sequence": SequenceSettings},
+    layers=LAYERS,
+    network=lambda body: SequenceSettings(body=body),
+)
+
+Model = Annotated[Any, Choice(MODELS.parts), Flag()]
+
+
+class GenerateSettings(Settings):
+    """All settings of `ensue train generate`."""
+
+    task: Literal["generate"] = "generate"
+    """The verb."""
+    seed: int = Field(1, ge=0, lt=1 << 63)
+    """Random seed."""
+    data: DataSettings = DataSettings()
+    """Format and split of the data."""
+    codec: Codec = Characters()
+    """Codec: characters, bytes, words, tokens (split at blanks) or subwords."""
+    model: Model = SequenceSettings()
+    """Model or cell (`ensue list models`, `ensue list cells`), or a Python file that defines a
+    cell."""
+    baseline: NgramSettings = NgramSettings()
+    """N-gram baseline, with which a network is compared and mixed."""
+    mixture: MixtureSettings = MixtureSettings()
+    """Mixture of the network and the baseline."""
+    training: TextTrainingSettings = TextTrainingSettings()
+    """Budget and optimisation of the training."""
+    count_validation: bool | Literal["auto"] = "auto"
+    """Count the validation part too, after order and discounts are selected; auto: unless it is
+    a separate file."""
+
+    def counts_validation(self, parts: Prepared) -> bool:
+        """Whether the n-gram counts the validation part after the selection."""
+        return (
+            "validation" not in parts.given
+            if self.count_validation == "auto"
+            else self.count_validation
+        )
