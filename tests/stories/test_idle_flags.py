@@ -83,3 +83,11 @@ def test_greedy_decoding_has_no_temperature(
 ) -> None:
     message = refused(capsys, "generate", tmp_path, "--greedy", "--temperature", "0.7")
     assert message == "ensue: --temperature: --greedy is --temperature 0; leave one of them out\n"
+
+
+@pytest.mark.parametrize("flag", ["--samples", "--length"])
+def test_texts_without_end_are_refused(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(capsys, "generate", tmp_path, flag, str(10**30))
+    assert "less than or equal to 1000000000" in message

@@ -14,9 +14,9 @@ from ensue.settings import Precision, Settings
 class GenerateRequest(SamplingSettings):
     """Number and length of generated texts, their constraints, and sampling filters."""
 
-    samples: int = Field(1, ge=1)
+    samples: int = Field(1, ge=1, le=10**9)
     """Number of samples."""
-    length: int = Field(400, ge=1)
+    length: int = Field(400, ge=1, le=10**9)
     """Maximum length in symbols; records may end earlier."""
     stop: str = ""
     """Stop string: generation ends after it."""
