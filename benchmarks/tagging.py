@@ -21,8 +21,8 @@ import torch
 from tables import conditions, medians
 
 import ensue
-from ensue.data.contract import SILENT
-from ensue.tasks.tag.inputs import as_conllu, read_inputs
+from ensue.tasks.requests import TagRequest
+from ensue.tasks.tag.inputs import as_conllu
 from ensue.tasks.tag.trained import TagModel
 
 DATA = (
@@ -76,7 +76,7 @@ def speed_of(run: Path, threads: int = 1) -> list[str]:
 
     def tag() -> None:
         model: TagModel = ensue.open(run)  # Opened again: a codec caches words it has seen.
-        sentences = model.tag_examples(read_inputs(model, str(TEST), "auto", SILENT))
+        sentences = model.answer(TagRequest(), TEST)
         assert sum(len(as_conllu(model, number, one)) for number, one in enumerate(sentences, 1))
 
     def opened() -> None:

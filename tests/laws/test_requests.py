@@ -1,13 +1,21 @@
 """What the request of every verb obeys: it says the flags of its command, the keywords in Python,
 and a complete schema."""
 
+import json
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
+import tiny_runs
 
+import ensue
+from ensue.cli.main import main
+from ensue.errors import SettingError
 from ensue.settings import read, read_arguments
+from ensue.tasks import TASKS
 from ensue.tasks.requests import REQUESTS
 
 
@@ -39,3 +47,47 @@ def test_the_defaults_of_a_request_are_right_everywhere(verb: str) -> None:
 def test_requests_load_no_torch() -> None:
     program = "import sys, ensue.tasks.requests\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+QUICK = {
+    "generate": "ngram",
+    "classify": "ngram-bayes",
+    "tag": "most-frequent-tag",
+    "forecast": "ridge",
+}
+FLAGS: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "generate": (
+        ["--samples", "3", "--length", "9", "--top-p", "0.9", "--novelty"],
+        {"samples": 3, "length": 9, "top_p": 0.9, "novelty": True},
+    ),
+    "classify": (["--text", "words"], {"text": "words"}),
+    "tag": (["--read", "lines"], {"read": "lines"}),
+    "forecast": (["--horizon", "3", "--seed", "5"], {"horizon": 3, "seed": 5}),
+}
+
+
+def test_every_verb_has_a_request() -> None:
+    assert TASKS.keys() == REQUESTS.keys() == FLAGS.keys()
+
+
+@pytest.mark.parametrize("verb", REQUESTS)
+def test_the_command_prints_the_answers_to_its_request(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tiny_runs.made(verb, "finished", tmp_path, model=QUICK[verb])
+    new = tmp_path / "new.csv"
+    new.write_text("words\nthe 1 cat 2\nthe 2 cat 1\n")
+    text = "the cat sees the road"
+    data = {"generate": text, "classify": new, "tag": text, "forecast": None}[verb]
+    flags, options = FLAGS[verb]
+    typed = [] if data is None else ["--prompt", text] if verb == "generate" else [str(data)]
+    capsys.readouterr()
+    assert main([verb, str(run), *typed, *flags, "--json"]) == 0
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    model = ensue.open(run)
+    assert model.request is REQUESTS[verb]
+    answers = list(model.answer(model.make_request(**options), data))
+    assert printed == [json.loads(json.dumps(one.to_json())) for one in answers]
+    assert len(printed) == {"generate": 3, "classify": 2, "tag": 1, "forecast": 1}[verb]
+    with pytest.raises(SettingError, match=f"^{verb}: there is no setting 'nothing'"):
+        model.make_request(nothing=1)

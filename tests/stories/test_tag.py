@@ -156,7 +156,7 @@ def test_what_is_read_is_said(run: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "there is no such file" in capsys.readouterr().err
     for nothing in (" ", ""):
         assert main(["tag", run, nothing]) == 2
-        assert "there is no text" in capsys.readouterr().err
+        assert "the text is empty" in capsys.readouterr().err
     assert main(["classify", run, "a dog"]) == 2
     assert "the run was trained to tag, not to classify" in capsys.readouterr().err
 

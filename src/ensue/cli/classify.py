@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import json as codec
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from ensue.cli.train.options import NewColumnOptions
+from ensue.cli.flags import FLAGS, Typed, read_data
+from ensue.cli.output import write_answers
+from ensue.tasks.requests import ClassifyRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ensue.data.codecs.labels import LabelCodec
     from ensue.tasks.classify.trained import Prediction
 
@@ -24,10 +25,10 @@ app = App(name="classify")
 @app.default
 def classify(
     run: Path,
-    data: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    data: Typed,
     /,
     *,
-    columns: Annotated[NewColumnOptions, Parameter(name="*")] = NewColumnOptions(),  # noqa: B008 - it is frozen
+    request: Annotated[ClassifyRequest, FLAGS] = ClassifyRequest(),  # noqa: B008 - it is frozen
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -40,40 +41,16 @@ def classify(
         out: Output file; by default the standard output.
         json: Write JSON Lines, one object an example.
     """
-    from ensue import api
-    from ensue.cli.output import Output, as_json, print_json, refuse_overwriting
-    from ensue.cli.progress import Heartbeat, follow_answer
-    from ensue.data.contract import Listener
-    from ensue.tasks.classify.inputs import read_inputs
-    from ensue.training.contract import Working
+    from ensue.cli.progress import answering
+    from ensue.data.tables.long import LONG_ROWS
 
-    refuse_overwriting(data, out)
-    with Heartbeat(follow_answer(data)) as progress:
-        progress(Working("opening the run"))
-        model = api.open(run, "classify")
-        progress(Working("classifying"))
-        predictions = progress.each(
-            read_inputs(model, data, Listener(progress.note), columns.given)
-        )
-        if json and out is None:
-            for prediction in predictions:
-                print_json(prediction.to_json())
-        elif out is not None:
-            from ensue.atomic_io import write_atomically
-
-            text = StringIO(newline="")
-            if json:
-                text.writelines(f"{as_json(prediction.to_json())}\n" for prediction in predictions)
-            else:
-                write_rows(predictions, model.labels, text)
-            write_atomically(out, text.getvalue().encode())
-        else:
-            write_rows(predictions, model.labels, Output())
+    given = read_data(data, out, "classify", (".txt", ".ts", *LONG_ROWS))
+    with answering(run, "classify", request, given, "classifying") as (model, found):
+        write_answers(found, out, None if json else lambda found: format_rows(found, model.labels))
 
 
-def write_rows(predictions: Iterable[Prediction], labels: LabelCodec, file: Any) -> None:
-    """Write CSV rows: the columns of the first example, then the columns of the prediction."""
-    rows = csv.writer(file, lineterminator="\n")
+def format_rows(predictions: Iterable[Prediction], labels: LabelCodec) -> Iterator[str]:
+    """Yield lines of CSV: the columns of the first example, then the columns of the prediction."""
     is_number, columns = labels.kind == "regression", []
     names = ("standard_deviation",) if is_number else labels.names
     ours = ["predicted", *(name if is_number else f"p({name})" for name in names), "prediction_set"]
@@ -81,14 +58,20 @@ def write_rows(predictions: Iterable[Prediction], labels: LabelCodec, file: Any)
         own = dict(prediction.example.row) or {"text": prediction.example.content}
         if number == 0:
             columns = list(own)
-            rows.writerow([f"{name} (data)" if name in ours else name for name in columns] + ours)
+            yield _join([f"{name} (data)" if name in ours else name for name in columns] + ours)
         probabilities = [prediction.probabilities.get(name) for name in names]
         figures = [
             "" if one is None else f"{one:.6g}" if is_number else f"{one:.4f}"
             for one in probabilities
         ]
         given = [own.get(name, "") for name in columns]
-        rows.writerow([*given, _cell(prediction.label), *figures, _cell(list(prediction.set))])
+        yield _join([*given, _cell(prediction.label), *figures, _cell(list(prediction.set))])
+
+
+def _join(cells: list[Any]) -> str:
+    line = StringIO(newline="")
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
 
 
 def _cell(value: Any) -> str:

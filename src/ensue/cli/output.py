@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ensue.escape import for_terminal
 
 if TYPE_CHECKING:
     from ensue.data.contract import Finding
+    from ensue.tasks.contract import Answer
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -51,19 +52,20 @@ def show_finding(finding: Finding | str) -> None:
     print(f"ensue: {for_terminal(str(finding))}", file=sys.stderr)
 
 
-def refuse_overwriting(data: str, out: Path | None) -> None:
-    """Raise DataError if the output file is the data, or lies in its folder."""
-    from ensue.data.files import existing_path
-    from ensue.errors import DataError
+def write_answers(
+    answers: Iterable[Answer],
+    out: Path | None,
+    lines: Callable[[Iterable[Any]], Iterable[str]] | None,
+) -> None:
+    """Write answers to a file, complete or not at all, or to the standard output one by one.
 
-    source = existing_path(data)
-    if (
-        out is not None
-        and source is not None
-        and source.resolve() in (out.resolve(), *out.resolve().parents)
-    ):
-        raise DataError(
-            "the output would overwrite the data",
-            where=str(out),
-            hint="name another file with --out",
-        )
+    They are JSON Lines, or what `lines` makes of them.
+    """
+    from ensue.atomic_io import write_atomically
+
+    written = lines(answers) if lines else (f"{as_json(one.to_json())}\n" for one in answers)
+    if out is not None:
+        write_atomically(out, "".join(written).encode())
+        return
+    for text in written:
+        print(text, end="", flush=True, file=Output())

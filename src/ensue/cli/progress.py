@@ -6,6 +6,7 @@ import dataclasses
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import get_terminal_size
 from threading import Event as ThreadEvent
@@ -19,6 +20,7 @@ from ensue.training.contract import Callback, Event, Note, Progress, Reading, Sa
 
 if TYPE_CHECKING:
     from ensue.data.contract import Finding
+    from ensue.settings import Settings
 
 T = TypeVar("T")
 PLAIN_SECONDS = 8.0
@@ -162,6 +164,21 @@ def open_run(run: Path, task: str) -> Any:
     with Heartbeat(follow_answer()) as progress:
         progress(Working("opening the run"))
         return api.open(run, task)
+
+
+@contextmanager
+def answering(
+    run: Path, verb: str, request: Settings, data: Path | str, activity: str
+) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """Open a run, and yield its model with the answers to a request; notes are printed."""
+    from ensue import api
+    from ensue.data.contract import Listener
+
+    with Heartbeat(follow_answer(str(data))) as progress:
+        progress(Working("opening the run"))
+        model = api.open(run, verb)
+        progress(Working(activity))
+        yield model, progress.each(model.answer(request, data, Listener(progress.note)))
 
 
 class Plain:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
+
+from ensue.cli.flags import FLAGS, Typed, read_data
+from ensue.cli.output import write_answers
+from ensue.tasks.requests import TagRequest
 
 app = App(name="tag")
 
@@ -13,10 +17,10 @@ app = App(name="tag")
 @app.default
 def tag(
     run: Path,
-    data: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    data: Typed,
     /,
     *,
-    read: Literal["auto", "text", "lines", "conllu", "columns", "tsv", "jsonl"] = "auto",
+    request: Annotated[TagRequest, FLAGS] = TagRequest(),  # noqa: B008 - it is frozen
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -26,35 +30,19 @@ def tag(
         run: Run folder.
         data: File or folder (plain text or a format of `ensue train tag`), a text, or - for
             standard input.
-        read: Format of the input; recognised and printed by default.
         out: Output file; by default the standard output.
         json: Write JSON Lines, one object a sentence.
     """
-    import json as codec
+    from ensue.cli.progress import answering
+    from ensue.tasks.tag.inputs import as_conllu
 
-    from ensue import api
-    from ensue.atomic_io import write_atomically
-    from ensue.cli.output import Output, refuse_overwriting
-    from ensue.cli.progress import Heartbeat, follow_answer
-    from ensue.data.contract import Listener
-    from ensue.tasks.tag.inputs import as_conllu, read_inputs
-    from ensue.training.contract import Working
-
-    refuse_overwriting(data, out)
-    with Heartbeat(follow_answer(data)) as progress:
-        progress(Working("opening the run"))
-        model = api.open(run, "tag")
-        progress(Working("tagging"))
-        listener = Listener(progress.note)
-        sentences = progress.each(
-            model.tag_examples(read_inputs(model, data, read, listener), listener)
+    with answering(run, "tag", request, read_data(data, out, "tag"), "tagging") as (model, found):
+        write_answers(
+            found,
+            out,
+            None
+            if json
+            else lambda found: (
+                as_conllu(model, number, one) for number, one in enumerate(found, 1)
+            ),
         )
-        if json:
-            written = (codec.dumps(one.to_json()) + "\n" for one in sentences)
-        else:
-            written = (as_conllu(model, number, one) for number, one in enumerate(sentences, 1))
-        if out is not None:
-            write_atomically(out, "".join(written).encode())
-        else:
-            for text in written:
-                Output().write(text)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
 from ensue.settings import Settings, read_arguments
@@ -46,7 +48,7 @@ class Answer(Protocol):
         ...
 
 
-class Trained:
+class Trained(ABC):
     """The trained model of any task, as `ensue.train(...)` and `ensue.open(run)` return it."""
 
     run: Run
@@ -59,6 +61,16 @@ class Trained:
         Raises SettingError for an unknown one or a wrong value.
         """
         return read_arguments(self.request, options, self.run.about["task"])
+
+    @abstractmethod
+    def answer(
+        self, request: Any, data: Any = None, listener: Listener = SILENT
+    ) -> Iterator[Answer]:
+        """Yield the answers to a request, each as soon as it is finished.
+
+        `data` is a prompt, a text, a list of examples, a table of series, or the Path of a file; a
+        string is never the name of a file to a verb that takes texts. Raises UserError.
+        """
 
     @property
     def report(self) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 
 from ensue.errors import DataError, SettingError, with_article
 
+STDIN = Path("-")
+"""The standard input, where a file may be given."""
+
 
 def as_text(given: Any, where: str) -> str:
     """Return a string, or bytes of UTF-8, as text. Raises DataError for anything else.

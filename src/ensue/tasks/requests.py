@@ -5,6 +5,8 @@ Nothing here loads torch: the command line's help is made from these classes.
 
 from __future__ import annotations
 
+from typing import Any, Literal, TypeAlias
+
 from pydantic import Field
 
 from ensue.decoding.sampling import SamplingSettings
@@ -41,5 +43,42 @@ class ForecastRequest(Settings):
     """Random seed of sample paths; by default that of training."""
 
 
-REQUESTS: dict[str, type[Settings]] = {"generate": GenerateRequest, "forecast": ForecastRequest}
+InputFormat: TypeAlias = Literal["auto", "text", "lines", "conllu", "columns", "tsv", "jsonl"]
+
+
+class TagRequest(Settings):
+    """How a text to tag is read."""
+
+    read: InputFormat = "auto"
+    """Format of the input; auto recognises and prints it."""
+
+
+class ClassifyRequest(Settings):
+    """Columns of new data whose names differ from those in training."""
+
+    text: str | None = None
+    """Text column, if its name differs from that in training."""
+    id: str | None = None
+    """Sequence id column, if its name differs from that in training."""
+    time: str | None = None
+    """Time column, if its name differs from that in training."""
+    value: tuple[str, ...] | None = None
+    """Value columns in the order of training; may be repeated."""
+    channel: str | None = None
+    """Channel column, if its name differs from that in training."""
+    standard_error: str | None = None
+    """Column of standard errors, if its name differs from that in training."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The columns that were given."""
+        return {name: column for name, column in dict(self).items() if column is not None}
+
+
+REQUESTS: dict[str, type[Settings]] = {
+    "generate": GenerateRequest,
+    "classify": ClassifyRequest,
+    "tag": TagRequest,
+    "forecast": ForecastRequest,
+}
 """The request of each verb."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-from ensue.settings import Settings
+from ensue.tasks.requests import ClassifyRequest
 from ensue.training.settings import TrainingOptions
 
 
@@ -28,29 +28,7 @@ Flags: TypeAlias = Annotated[TrainOptions, Parameter(name="*")]
 DEFAULTS = TrainOptions()
 
 
-class NewColumnOptions(Settings):
-    """Columns of new data whose names differ from those in training."""
-
-    text: str | None = None
-    """Text column, if its name differs from that in training."""
-    id: str | None = None
-    """Sequence id column, if its name differs from that in training."""
-    time: str | None = None
-    """Time column, if its name differs from that in training."""
-    value: tuple[str, ...] | None = None
-    """Value columns in the order of training; may be repeated."""
-    channel: str | None = None
-    """Channel column, if its name differs from that in training."""
-    standard_error: str | None = None
-    """Column of standard errors, if its name differs from that in training."""
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The columns that were given."""
-        return {name: column for name, column in dict(self).items() if column is not None}
-
-
-class LabelledColumnOptions(NewColumnOptions):
+class LabelledColumnOptions(ClassifyRequest):
     """Columns of new data that has labels."""
 
     label: str | None = None

@@ -6,55 +6,62 @@ import csv
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.files import existing_path, get_suffix, refuse_undecoded, spool_stdin
+from ensue.data.contract import Finding, Listener
+from ensue.data.files import get_suffix, spool_stdin
+from ensue.data.labelled import LabelledReader
 from ensue.data.readers.folders import Folders
 from ensue.data.readers.in_memory import InMemoryReader
-from ensue.data.tables.long import LONG_ROWS
 from ensue.data.tables.rows import ROWS
-from ensue.errors import DataError
-from ensue.tasks.classify.trained import LabelModel, Prediction
+from ensue.data.tables.times import is_filled
+from ensue.errors import DataError, with_article
+from ensue.tasks.in_memory import STDIN, as_examples
+
+if TYPE_CHECKING:
+    from ensue.tasks.classify.trained import LabelModel
 
 MAX_HEADER_LENGTH = 100_000
 """Characters of a first line that are parsed as a header."""
 
 
-def read_inputs(
-    model: LabelModel,
-    data: str,
-    listener: Listener = SILENT,
-    columns: Mapping[str, Any] = MappingProxyType({}),
-) -> Iterator[Prediction]:
-    """Predict each example of a file or folder, each line of the standard input (-), or a text.
+@contextmanager
+def open_reader(
+    model: LabelModel, data: Any, columns: Mapping[str, Any], listener: Listener
+) -> Iterator[tuple[LabelledReader, Listener]]:
+    """Open a file or folder, the standard input, or contents; findings name the input as given.
 
-    `columns` maps roles to column names that differ from the training data. Raises DataError if
-    there is no example.
+    `columns` maps roles to column names that differ from the training data. Raises DataError.
     """
-    if data == "-":
-        return _read_stdin(model, listener, columns)
-    refuse_undecoded(data, "classify")
-    if path := existing_path(data):
-        return _read_file(model, path, listener, columns)
-    if not data.strip():
-        raise DataError("the text is empty", where="classify", hint="give some text, or a file")
-    if len(data.split()) == 1 and get_suffix(Path(data)) in (".txt", ".ts", *LONG_ROWS):
-        raise DataError(
-            "there is no such file",
-            where=data,
-            hint="check the spelling; a text of one word can be given by way of -",
-        )
-    return model.predict(InMemoryReader([data]), listener)
+    if isinstance(data, Path) and data == STDIN:
+        with _spool(model, columns, listener) as (path, as_piped):
+            yield _open_file(model, path, columns, as_piped), as_piped
+    elif isinstance(data, Path):
+        yield _open_file(model, data, columns, listener), listener
+    else:
+        yield InMemoryReader(_get_contents(model, data)), listener
 
 
-def _read_stdin(
-    model: LabelModel, listener: Listener, columns: Mapping[str, Any]
-) -> Iterator[Prediction]:
-    """Read the standard input as a file: texts one a line, other data in the training format.
+def _get_contents(model: LabelModel, data: Any) -> list[Any]:
+    """Get a list of contents, with "" for a missing text. Raises DataError for anything else."""
+    given = as_examples(data, "classify")
+    if not model.content.shape.measured:
+        given = [one if hasattr(one, "__len__") or is_filled(one) else "" for one in given]
+    for number, one in enumerate(given, 1):
+        if not isinstance(one, str | Mapping):
+            what = f"{with_article(type(one).__name__)} is not an example"
+            hint = "give a text, or the fields of its steps by name"
+            raise DataError(what, where=f"example {number}", hint=hint)
+    return given
+
+
+@contextmanager
+def _spool(
+    model: LabelModel, columns: Mapping[str, Any], listener: Listener
+) -> Iterator[tuple[Path, Listener]]:
+    """Copy the standard input to a file: texts one a line, other data in the training format.
 
     For a run that was trained on a table, the input is a table if its first line names the column
     of texts.
@@ -72,10 +79,9 @@ def _read_stdin(
 
     with spool_stdin(listener, name) as (path, as_piped):
         if kind == "table" and path.suffix != ".txt":
-            listener.on_finding(
-                Finding("-", f"read as a table: its first line names the column {column!r}")
-            )
-        yield from _read_file(model, path, as_piped, columns)
+            what = f"read as a table: its first line names the column {column!r}"
+            listener.on_finding(Finding("-", what))
+        yield path, as_piped
 
 
 def _guess_ending(first: bytes, column: str) -> str:
@@ -97,9 +103,9 @@ def _guess_ending(first: bytes, column: str) -> str:
     return ".txt"
 
 
-def _read_file(
-    model: LabelModel, path: Path, listener: Listener, columns: Mapping[str, Any]
-) -> Iterator[Prediction]:
+def _open_file(
+    model: LabelModel, path: Path, columns: Mapping[str, Any], listener: Listener
+) -> LabelledReader:
     if path.is_file() and model.data.reader.name == "table" and get_suffix(path) not in ROWS:
-        return model.predict(Folders().build([path], labelled=False), listener)
-    return model.predict(model.reader([path], False, columns, listener), listener)
+        return Folders().build([path], labelled=False)
+    return model.reader([path], False, columns, listener)

@@ -26,8 +26,7 @@ from ensue.data.labelled_examples import LabelledSettings, open_readers
 from ensue.data.labelled_parts import EncodedPart, encode, report_unknown_channels
 from ensue.data.readers.in_memory import InMemoryReader
 from ensue.data.readers.named_parts import get_scored_files
-from ensue.data.tables.times import is_filled
-from ensue.errors import DataError, with_article
+from ensue.errors import DataError
 from ensue.evaluation.classification import compute_metrics
 from ensue.evaluation.conformal import (
     TARGET_COVERAGE,
@@ -44,10 +43,12 @@ from ensue.settings import read
 from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.tasks.classify.column_names import as_columns, rename_columns, with_training_names
 from ensue.tasks.classify.data import DATA
+from ensue.tasks.classify.inputs import open_reader
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.in_memory import as_examples, as_paths
+from ensue.tasks.requests import ClassifyRequest
 from ensue.tasks.results import CALIBRATION, Scored, warn_if_trained_on
 from ensue.training.folder.run import WEIGHTS, Run
 
@@ -120,6 +121,8 @@ class Prediction:
 class LabelModel(Trained):
     """A classifier, as `ensue.train("classify", ...)` and `ensue.open(run)` return it."""
 
+    request = ClassifyRequest
+
     def __init__(
         self,
         run: Run,
@@ -142,15 +145,17 @@ class LabelModel(Trained):
         The label is None for an empty or missing (None, NaN) text. Raises DataError for a content
         that is no example.
         """
-        given = as_examples(contents, "classify")
-        if not self.content.shape.measured:
-            given = [one if hasattr(one, "__len__") or is_filled(one) else "" for one in given]
-        for number, one in enumerate(given, 1):
-            if not isinstance(one, str | Mapping):
-                what = f"{with_article(type(one).__name__)} is not an example"
-                hint = "give a text, or the fields of its steps by name"
-                raise DataError(what, where=f"example {number}", hint=hint)
-        return list(self.predict(InMemoryReader(given)))
+        return list(self.answer(ClassifyRequest(), as_examples(contents, "classify")))
+
+    def answer(
+        self, request: ClassifyRequest, data: Any = None, listener: Listener = SILENT
+    ) -> Iterator[Prediction]:
+        """Predict each example of a file or folder (a Path), or of contents as `classify` takes.
+
+        Raises DataError if there is no example.
+        """
+        with open_reader(self, data, request.given, listener) as (reader, own):
+            yield from self.predict(reader, own)
 
     def predict(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Prediction]:
         """Predict each example of a reader, in chunks. Raises DataError.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import existing_path, find_files, get_suffix, refuse_undecoded, spool_stdin
+from ensue.data.files import find_files, get_suffix, spool_stdin
 from ensue.data.labelled import Example
 from ensue.data.readers.lines import read_lines
 from ensue.data.readers.tagged import refuse_tables
@@ -19,9 +19,11 @@ from ensue.data.readers.tagged.recognised import LOOKED_AT, Form, are_columns, g
 from ensue.data.sentence_splitting import Word, split_sentences
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
-from ensue.tasks.tag.trained import TaggedSentence, TagModel
+from ensue.tasks.in_memory import STDIN, as_examples
+from ensue.tasks.requests import InputFormat
 
-InputFormat: TypeAlias = Literal["auto", "text", "lines", "conllu", "columns", "tsv", "jsonl"]
+if TYPE_CHECKING:
+    from ensue.tasks.tag.trained import TaggedSentence, TagModel
 
 TOKENIZED_ENDINGS = {".conllu", ".conll", ".iob", ".jsonl", ".ndjson", ".tsv"}
 """Endings of files whose sentences are split into words already."""
@@ -29,25 +31,39 @@ CHOICES = "choose with --read text|lines|conllu|columns|tsv|jsonl"
 
 
 def read_inputs(
-    model: TagModel, data: str, read: InputFormat, listener: Listener
+    model: TagModel, data: Any, read: InputFormat, listener: Listener
 ) -> Iterator[Example]:
-    """Read the sentences of a file or folder, of the standard input (-), or of a text.
+    """Read the sentences of a file or folder, of the standard input, or of a text.
 
-    Raises DataError if there are none.
+    A list has a sentence each: a text, or a list of words. Raises DataError if there are none.
     """
-    if data == "-":
+    if isinstance(data, Path) and data == STDIN:
         return _read_stdin(model, read, listener)
-    refuse_undecoded(data, "the text")
-    path = existing_path(data)
-    if path is None:
-        if Path(data).suffix and len(data.split()) == 1:
-            raise DataError(
-                "there is no such file",
-                where=data,
-                hint="check the spelling, or give a text of two words",
-            )
+    if isinstance(data, Path):
+        files = find_files([data])
+        return (one for file in files for one in _read_file(model, file, read, listener))
+    if isinstance(data, str):
         return _read_text(model, StringIO(data, newline=None), "the text", read, listener)
-    return (one for file in find_files([path]) for one in _read_file(model, file, read, listener))
+    given = enumerate(as_examples(data, "tag"), 1)
+    return (
+        Example({"words": _get_words(model, one, f"sentence {number}")}, None, "", number)
+        for number, one in given
+    )
+
+
+def _get_words(model: TagModel, sentence: Any, where: str) -> list[str]:
+    """Get the words of a sentence. Raises DataError if it has none, or is no sentence."""
+    if isinstance(sentence, str):
+        split = split_sentences(sentence.splitlines(), model.cut)
+        words = [word.text for _, own in split for word in own]
+    elif isinstance(sentence, Iterable) and not isinstance(sentence, bytes | Mapping):
+        words = list(sentence)
+    else:
+        words = [sentence]
+    if not words or not all(isinstance(word, str) and word.strip() for word in words):
+        what = "there is no word" if not words else "it is neither a text nor a list of words"
+        raise DataError(what, where=where, hint='give "a text" or ["a", "list"]')
+    return words
 
 
 def _read_file(

@@ -26,7 +26,7 @@ from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_compani
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.readers.tagged.tokenizer import Tokenizer
-from ensue.data.sentence_splitting import Cut, split_sentences
+from ensue.data.sentence_splitting import Cut
 from ensue.data.tagged import compute_sentence_offsets, encode_tagged
 from ensue.errors import DataError
 from ensue.evaluation.scores import with_intervals
@@ -37,8 +37,10 @@ from ensue.settings import read
 from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.tasks.contract import Trained
 from ensue.tasks.in_memory import as_examples, as_paths
+from ensue.tasks.requests import TagRequest
 from ensue.tasks.results import Scored, warn_if_trained_on
 from ensue.tasks.tag.data import DATA
+from ensue.tasks.tag.inputs import read_inputs
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import WEIGHTS, Run
@@ -75,6 +77,8 @@ class TaggedSentence:
 
 class TagModel(Trained):
     """A tagger, as `ensue.train("tag", ...)` and `ensue.open(run)` return it."""
+
+    request = TagRequest
 
     def __init__(
         self,
@@ -119,29 +123,17 @@ class TagModel(Trained):
 
         A single text is taken as a list of one. Raises DataError for a sentence without words.
         """
-        given = enumerate(as_examples(sentences, "tag"), 1)
-        examples = (
-            Example({"words": self._get_words(one, f"sentence {number}")}, None, "", number)
-            for number, one in given
-        )
-        return [list(one.tags) for one in self.tag_examples(examples)]
+        answers = self.answer(TagRequest(), as_examples(sentences, "tag"))
+        return [list(one.tags) for one in answers]
 
-    def _get_words(self, sentence: Any, where: str) -> list[str]:
-        """Get the words of a sentence. Raises DataError if it has none, or is no sentence."""
-        if isinstance(sentence, str):
-            words = [
-                word.text
-                for _, own in split_sentences(sentence.splitlines(), self.cut)
-                for word in own
-            ]
-        elif isinstance(sentence, Iterable) and not isinstance(sentence, bytes | Mapping):
-            words = list(sentence)
-        else:
-            words = [sentence]
-        if not words or not all(isinstance(word, str) and word.strip() for word in words):
-            what = "there is no word" if not words else "it is neither a text nor a list of words"
-            raise DataError(what, where=where, hint='give "a text" or ["a", "list"]')
-        return words
+    def answer(
+        self, request: TagRequest, data: Any = None, listener: Listener = SILENT
+    ) -> Iterator[TaggedSentence]:
+        """Tag the sentences of a file or folder (a Path), of a text, or of a list as `tag` takes.
+
+        Raises DataError if there are none.
+        """
+        return self.tag_examples(read_inputs(self, data, request.read, listener), listener)
 
     def tag_examples(
         self, sentences: Iterable[Example], listener: Listener = SILENT
