@@ -91,6 +91,13 @@ def test_labels_that_are_alike_are_named_and_the_advice_merges_them() -> None:
     assert list(find_suspicious_labels(again, "multiclass", "")) == []
 
 
+@pytest.mark.parametrize("labels", [("A", "a"), ("nan", "NaN", "x"), ("NA", "x")])
+def test_no_merge_is_advised_that_leaves_one_class(labels: tuple[str, ...]) -> None:
+    examples = [Example("", label, "a.csv", 2) for label in labels * 9]
+    (told,) = find_suspicious_labels(examples, "multiclass", "")
+    assert told.hint == "correct them in the data, unless they are intended"
+
+
 def test_numbers_with_signs_between_thousands_are_told() -> None:
     examples = [Example("", f"1,{i % 3}00", "a.csv", 1) for i in range(30)]
     (told,) = find_suspicious_labels(examples, "multiclass", "")

@@ -167,7 +167,9 @@ def find_suspicious_labels(
     pairs = [(one, names[0]) for names in alike for one in names[1:]] + [
         (name, "") for name in missing
     ]
-    hint = _describe_merge([*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
+    merged = [*merge, *(f"{one}={other}" for one, other in pairs)]
+    alone = kind != "multilabel" and len(counts) - len(pairs) < 2
+    hint = _describe_merge(merged, pairs, alone)
     if alike:
         what = f"labels that differ only in case or signs: {_format_groups(alike, counts)}"
         yield Finding(where, what, hint)
@@ -234,16 +236,16 @@ def _format_groups(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) ->
     return named + (f"; and {len(alike) - NAMED} more" if len(alike) > NAMED else "")
 
 
-def _describe_merge(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
-    """Return the hint of how to merge labels; the setting cannot express names with "="."""
-    if any("=" in name for pair in pairs for name in pair):
+def _describe_merge(merge: Sequence[str], pairs: Sequence[tuple[str, str]], alone: bool) -> str:
+    """Return the hint of how to merge labels.
+
+    The setting cannot express names with "=", and a class that would be `alone` is refused.
+    """
+    if alone or any("=" in name for pair in pairs for name in pair):
         return "correct them in the data, unless they are intended"
-    ways = (
-        ("read them as one", any(other for _, other in pairs)),
-        ("leave them out", not all(o for _, o in pairs)),
-    )
-    applicable = " or ".join(way for way, applies in ways if applies)
-    return f"{applicable} with {_format_setting('merge', merge)}"
+    others = [other for _, other in pairs]
+    ways = ["read them as one"] * any(others) + ["leave them out"] * (not all(others))
+    return f"{' or '.join(ways)} with {_format_setting('merge', merge)}"
 
 
 def _format_setting(name: str, values: Sequence[str]) -> str:
