@@ -94,18 +94,14 @@ class Prepared:
 
     def scales(self, of: Origins) -> Scales:
         """Compute the scales of errors (naive error, spread), from data before the test alone."""
-        numbers, rows = np.unique(of[:, 0], return_inverse=True)
-        known, tests, trains = self.panel.series, self.ends("test"), self.ends("train")
-        seen = [known[at].observed for at in numbers]
-        naive = [
-            naive_scale(one[: tests[at]], self.layout.season)
-            for at, one in zip(numbers, seen, strict=True)
-        ]
-        spread = [
-            observed_spread(one[: max(trains[at], 2)])
-            for at, one in zip(numbers, seen, strict=True)
-        ]
-        return Scales(np.stack(naive)[rows], np.stack(spread)[rows])
+        tests, trains = self.ends("test"), self.ends("train")
+        scales = {}
+        for at in np.unique(of[:, 0]).tolist():
+            seen = self.panel.series[at].observed
+            naive = naive_scale(seen[: tests[at]], self.layout.season)
+            scales[at] = naive, observed_spread(seen[: max(trains[at], 2)])
+        rows = [scales[at] for at in of[:, 0].tolist()]
+        return Scales(*map(np.stack, zip(*rows, strict=True)))
 
     def step_spreads(self, numbers: Iterable[int], season: int) -> dict[int, Any]:
         """Compute the spread of the changes of some series over a season, before the test."""
