@@ -246,8 +246,9 @@ class GenerateTraining(Training[Any]):
     def selected(self, trained: TextModel) -> tuple[str, ...]:
         """Say how much of the test part was scored."""
         symbols = trained.run.about.get("scored", {}).get("symbols")
-        test = trained.parts.test
-        return () if symbols is None else describe_sample(ScoredText.of(test, symbols))
+        if symbols is None:
+            return ()
+        return describe_sample(ScoredText.of(trained.parts.test, symbols))
 
 
 TRAINING = GenerateTraining()
