@@ -1,4 +1,4 @@
-"""A flag that would do nothing is refused by one line, and nothing is written."""
+"""A flag that would do nothing is refused by one line, or a note says so."""
 
 from pathlib import Path
 
@@ -6,8 +6,10 @@ import pytest
 
 from ensue import open as open_run
 from ensue import train
+from ensue.api import make_choices
 from ensue.cli.main import main
 from ensue.errors import SettingError
+from ensue.tasks import TASKS
 
 TREEBANK = "1\ta\t_\tDET\t_\t_\t0\troot\t_\t_\n\n"
 ROW = '{"words": ["a"], "pos": ["DET"]}\n'
@@ -26,16 +28,22 @@ def refused(capsys: pytest.CaptureFixture[str], *args: object) -> str:
     [("generate", "ngram"), ("classify", "nbsvm"), ("tag", "hmm"), ("forecast", "ridge")],
 )
 @pytest.mark.parametrize("flag", ["--size tiny", "--epochs 3", "--device cuda"])
-def test_models_without_a_network_have_no_size_epochs_or_gpu(
-    verb: str, model: str, flag: str, capsys: pytest.CaptureFixture[str]
+def test_models_without_a_network_ignore_size_epochs_and_gpu_and_say_so(
+    verb: str, model: str, flag: str
 ) -> None:
     name, value = flag.split()
-    message = refused(capsys, "train", verb, "--model", model, name, value, "--show-settings")
-    assert message == (
-        f"ensue: {name}: {model} is fitted in closed form, without {flag[2:]}; leave it out, or "
-        "choose a network with --model, such as lstm\n"
-    )
-    assert main(["train", verb, "--model", "lstm", name, value, "--show-settings"]) == 0
+    choices = {name.removeprefix("--"): int(value) if value.isdigit() else value}
+    for chosen, ignored in ((model, True), ("lstm", False)):
+        task = TASKS[verb]
+        reasons = task.propose(make_choices(task, [], {"model": chosen, **choices})).reasons
+        told = [one for one in reasons if "is fitted in closed form and ignores" in one]
+        assert told == (
+            [
+                f"{model} is fitted in closed form and ignores {name} "
+                "(a network uses them: --model lstm)"
+            ]
+            * ignored
+        )
 
 
 @pytest.mark.parametrize(

@@ -56,14 +56,17 @@ NETWORK_OPTIONS = {"size": (None,), "epochs": (None,), "device": (None, "auto", 
 def finish(settings: Any, reasons: Sequence[str], choices: Choices) -> Proposal:
     """Make the proposal; a cell that does not compile is reported before the data is read.
 
-    Raises SettingError for options that only a network has.
+    Options that only a network has are no error for other models, so that one command can train
+    every model in turn; a reason says that they do nothing.
     """
-    if not is_network(settings.model):
-        for option, values in NETWORK_OPTIONS.items():
-            if (given := getattr(choices, option)) not in values:
-                what = f"{settings.model.name} is fitted in closed form, without {option} {given}"
-                hint = "leave it out, or choose a network with --model, such as lstm"
-                raise SettingError(what, where=f"--{option}", hint=hint)
+    unused = [
+        f"--{option}"
+        for option, values in NETWORK_OPTIONS.items()
+        if not is_network(settings.model) and getattr(choices, option) not in values
+    ]
+    if unused:
+        what = f"{settings.model.name} is fitted in closed form and ignores {' and '.join(unused)}"
+        reasons = [*reasons, f"{what} (a network uses them: --model lstm)"]
     body = getattr(settings.model, "body", None)
     if isinstance(body, RecurrentSettings):
         body.program()
