@@ -21,7 +21,6 @@ TWO = {"add", "subtract", "multiply", "divide", "maximum"}
 ONE = {"negate", "square", *FUNCTIONS} - {"maximum", "minimum"}
 ARITY = dict.fromkeys(ONE, 1) | dict.fromkeys(TWO, 2)
 """Number of arguments of each operation."""
-SIDES = {"x", "h"}
 PROGRAM = {
     *("name", "states", "own_states", "stages", "weights", "nodes"),
     *("outputs", "own_width", "bias", "recurrence"),
@@ -230,8 +229,7 @@ def _gates_are_whole(nodes: Iterable[Any], gates: Mapping[str, int]) -> None:
             read[node["detail"]].add(node["op"])
     known = ({"gate"}, {"gate.x", "gate.h"})
     _require(
-        all(one in known for one in read.values()),
-        "a gate is read neither whole nor as both parts",
+        all(one in known for one in read.values()), "a gate is read neither whole nor as both parts"
     )
 
 

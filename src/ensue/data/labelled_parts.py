@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.codecs import CONTENTS, load_content
-from ensue.data.codecs.labels import (
-    LabelCodec,
-    fit_labels,
-)
+from ensue.data.codecs.labels import LabelCodec, fit_labels
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Dataset, Examples, check_ids, concatenate
 from ensue.data.labelled import ContentCodec, Example, LabelledReader, check_content
@@ -85,12 +82,7 @@ class LabelledParts(Dataset):
     def to_json(self) -> dict[str, Any]:
         """Return all but the arrays as plain JSON values."""
         cases = {name: list(one.cases) for name, one in self.parts.items() if one.cases}
-        return {
-            **self.codecs,
-            "files": list(self.files),
-            "skipped": self.skipped,
-            "cases": cases,
-        }
+        return {**self.codecs, "files": list(self.files), "skipped": self.skipped, "cases": cases}
 
     @classmethod
     def from_json(

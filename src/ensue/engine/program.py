@@ -204,9 +204,7 @@ def _checked(program: Program) -> Program:
     for state, output in zip(program.states, program.outputs, strict=True):
         if own[output] is None:
             raise UserError(
-                f"the state {state!r} is constant",
-                where=program.name,
-                hint="use the gates",
+                f"the state {state!r} is constant", where=program.name, hint="use the gates"
             )
         if own[output] != (state in program.own_states):
             raise UserError(

@@ -26,12 +26,7 @@ class SurprisingPlace:
 
 
 def highest_surprisal(
-    nats: Nats,
-    lines: NDArray[np.int64],
-    text: Callable[[int, int], str],
-    *,
-    count: int,
-    apart: int,
+    nats: Nats, lines: NDArray[np.int64], text: Callable[[int, int], str], *, count: int, apart: int
 ) -> list[SurprisingPlace]:
     """Return the places of highest surprisal, highest first.
 

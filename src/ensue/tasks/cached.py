@@ -170,8 +170,7 @@ def _refuse_other_data(
     """Raise RunError if the cache holds other data than the training data of the run."""
     if run.has(CODEC) and json.loads(describe(found)[0]) != run.read_json(CODEC):
         raise RunError(
-            "the cache holds other data than the run was trained on",
-            where=str(run.path / "cache"),
+            "the cache holds other data than the run was trained on", where=str(run.path / "cache")
         )
 
 

@@ -62,11 +62,7 @@ def check_labels(report: Report, files: Sequence[Path], settings: Any) -> None:
     _report_labels(report, first, found)
     _report_contents(report, found[0])
     report_duplicates(
-        report,
-        first,
-        found[0],
-        lambda one: _make_key(one.content),
-        lambda one: str(one.label),
+        report, first, found[0], lambda one: _make_key(one.content), lambda one: str(one.label)
     )
 
     def parts() -> Any:

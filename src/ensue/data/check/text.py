@@ -135,9 +135,7 @@ class TextLook:
             self._note(wrong, piece, text.count("\ufffd") * "\ufffd")
         if not text.isascii() and not unicodedata.is_normalized("NFC", text):
             self._note(
-                "pieces of text with combining accents (not in Unicode form NFC)",
-                piece,
-                [""],
+                "pieces of text with combining accents (not in Unicode form NFC)", piece, [""]
             )
         first, *inner = [text] if self.whole else text.split("\n")
         if self.whole:

@@ -38,34 +38,29 @@ DEMOS: dict[str, Demo] = {
     "text": Demo(
         "generate",
         "text",
-        "English: the help topics that come with CPython (pydoc_data.topics) without their tables, "
-        "400,000 characters; "
-        "they differ a little from one version of Python to the next",
+        "English: the help topics that come with CPython (pydoc_data.topics) without their "
+        "tables, 400,000 characters; they differ a little from one version of Python to the next",
         read_help_topics,
     ),
     "code": Demo(
         "generate",
         "text",
-        "Python: two million characters of CPython's standard library, its top-level "
-        "modules in the order of their "
-        "names; they differ from one version of Python to the next",
+        "Python: two million characters of CPython's standard library, its top-level modules in "
+        "the order of their names; they differ from one version of Python to the next",
         read_code,
     ),
     "names": Demo(
         "generate",
         "lines",
-        (
-            "first names of twelve countries, from Faker (the extra `demos`), one a line; "
-            "they differ by its version"
-        ),
+        "first names of twelve countries, from Faker (the extra `demos`), one a line; they differ "
+        "by its version",
         list_names,
     ),
     "ball": Demo(
         "forecast",
         "series",
-        "24 balls that bounce in a box, simulated: their positions x and y in metres "
-        "every 0.04 s, with errors of "
-        "5 mm; given the path, where does it go next?",
+        "24 balls that bounce in a box, simulated: their positions x and y in metres every 0.04 "
+        "s, with errors of 5 mm; given the path, where does it go next?",
         simulate_balls,
         ".csv",
     ),
@@ -79,18 +74,16 @@ DEMOS: dict[str, Demo] = {
     "modules": Demo(
         "classify",
         "table",
-        "lines of Python: from ten modules of CPython's standard library, each labelled "
-        "with its own; "
-        "they differ from one version of Python to the next",
+        "lines of Python: from ten modules of CPython's standard library, each labelled with its "
+        "own; they differ from one version of Python to the next",
         read_module_lines,
         ".jsonl",
     ),
     "tokens": Demo(
         "tag",
         "tsv",
-        "Python: lines of small modules of CPython's standard library, cut into words "
-        "and signs, each tagged by "
-        "Python's own tokeniser with the token that it is a piece of; they differ "
+        "Python: lines of small modules of CPython's standard library, cut into words and signs, "
+        "each tagged by Python's own tokeniser with the token that it is a piece of; they differ "
         "between versions of Python",
         tag_code,
         ".tsv",
@@ -98,9 +91,8 @@ DEMOS: dict[str, Demo] = {
     "ast": Demo(
         "classify",
         "trees",
-        "trees: the longest expressions in CPython's standard library; the kind of each "
-        "part is to be predicted from its "
-        "words alone; they differ from one version of Python to the next",
+        "trees: the longest expressions in CPython's standard library; the kind of each part is "
+        "to be predicted from its words alone; they differ from one version of Python to the next",
         parse_code,
     ),
 }

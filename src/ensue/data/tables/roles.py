@@ -21,13 +21,7 @@ from ensue.data.tables.saved_index import find_saved_index
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import Source
 from ensue.data.tables.time_columns import find_time_column, may_be_ids
-from ensue.data.tables.times import (
-    TimeFormat,
-    find_time_format,
-    format_time,
-    is_filled,
-    read_time,
-)
+from ensue.data.tables.times import TimeFormat, find_time_format, format_time, is_filled, read_time
 from ensue.errors import DataError
 
 OFFSET = re.compile(r"(T\d{4,6}|:\d\d(\.\d+)?)\s?(Z|UTC|[+-]\d\d:?\d\d)$")

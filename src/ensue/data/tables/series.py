@@ -23,11 +23,7 @@ from ensue.data.tables.series_checks import (
     list_names,
 )
 from ensue.data.tables.sources import Source, read_sources
-from ensue.data.tables.times import (
-    TimeFormat,
-    is_filled,
-    read_times,
-)
+from ensue.data.tables.times import TimeFormat, is_filled, read_times
 from ensue.errors import DataError
 
 

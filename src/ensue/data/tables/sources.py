@@ -16,13 +16,7 @@ from ensue.data.files import find_files, get_suffix
 from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.places import Places
-from ensue.data.tables.rows import (
-    ROWS,
-    SAMPLED_ROWS,
-    check_columns,
-    check_endings,
-    read_frame_rows,
-)
+from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings, read_frame_rows
 from ensue.data.tables.saved_index import name_times
 from ensue.data.tables.series_checks import Read
 from ensue.data.tables.series_rows import (
@@ -32,9 +26,7 @@ from ensue.data.tables.series_rows import (
     read_m3_rows,
     read_rows,
 )
-from ensue.data.tables.times import (
-    is_filled,
-)
+from ensue.data.tables.times import is_filled
 
 RECURRING = 1 << 16
 """Distinct cells that are stored once: ids and dates recur, measured values need not."""

@@ -21,10 +21,7 @@ from ensue.engine.schedule import Slot
 LENGTH = 32
 """Ticks per recorded chunk."""
 STEPS = {"path", "zone", "given", "gates", "kept", "gate_adjoints"}
-WRITTEN = {
-    "forward": {"path", "gates", "kept"},
-    "backward": {"gate_adjoints", "carry", "sum"},
-}
+WRITTEN = {"forward": {"path", "gates", "kept"}, "backward": {"gate_adjoints", "carry", "sum"}}
 PRIVATE = {"scratch", "outgoing", "product"}
 """Slot kinds that live within one tick."""
 

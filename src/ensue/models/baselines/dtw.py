@@ -53,9 +53,7 @@ class DTWSettings(Settings):
         """
         if not shape.measured:
             raise SettingError(
-                "dtw needs numeric steps, and these have no numbers",
-                where="model",
-                hint=OTHER,
+                "dtw needs numeric steps, and these have no numbers", where="model", hint=OTHER
             )
         if kind not in ("multiclass", "ordinal"):
             raise SettingError("dtw predicts one label per example", where="model", hint=OTHER)

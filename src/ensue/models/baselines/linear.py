@@ -81,10 +81,7 @@ def fit_binary(inputs: Any, marks: NDArray[np.bool_], cost: float) -> tuple[Arra
     if not (yes and no):
         return np.zeros(inputs.shape[1]), float(np.log((yes + UNSEEN) / (no + UNSEEN)))
     model = LogisticRegression(
-        C=cost,
-        solver="liblinear",
-        intercept_scaling=INTERCEPT_SCALING,
-        max_iter=MAX_ITERATIONS,
+        C=cost, solver="liblinear", intercept_scaling=INTERCEPT_SCALING, max_iter=MAX_ITERATIONS
     )
     model.fit(inputs, marks)
     return model.coef_[0], float(model.intercept_[0])

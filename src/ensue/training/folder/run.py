@@ -356,17 +356,13 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise RunError("this is a file, not a run folder", where=str(path), hint=hint)
     if not path.is_dir():
         raise RunError(
-            "there is no such run folder",
-            where=str(path),
-            hint="check the name for a typing error",
+            "there is no such run folder", where=str(path), hint="check the name for a typing error"
         )
     with read_errors(path):
         is_run = (path / ABOUT).exists()
     if not is_run:
         raise RunError(
-            f"this is not a run: it has no {ABOUT}",
-            where=str(path),
-            hint="give a run folder",
+            f"this is not a run: it has no {ABOUT}", where=str(path), hint="give a run folder"
         )
     data = read_inside(path, ABOUT, SMALL)
     try:
