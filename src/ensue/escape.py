@@ -37,13 +37,16 @@ def for_terminal(text: str, lines: bool = False) -> str:
     return (_IN_LINES if lines else _UNSEEN).sub(_escape, text)
 
 
-def for_html(text: str) -> str:
-    r"""Escape a text for an HTML element or attribute.
+def for_html(text: str, code: bool = False) -> str:
+    r"""Escape a text for an HTML element or attribute; `code` turns code spans into elements.
 
     >>> for_html("<b>\x07")
     '&lt;b&gt;\\x07'
+    >>> for_html("`<b>`", code=True)
+    '<code>&lt;b&gt;</code>'
     """
-    return html.escape(for_terminal(text, lines=True))
+    shown = html.escape(for_terminal(text, lines=True))
+    return _CODE.sub(r"<code>\2</code>", shown) if code else shown
 
 
 def for_markdown(text: str, cell: bool = False) -> str:

@@ -55,14 +55,15 @@ def test_terminal_and_card_show_the_same_table_advice_and_warnings(run: Path) ->
     assert all(command.startswith("ensue ") for command, _ in summary.commands)
     assert any(str(run) in command for command, _ in summary.commands)
     titles = [line.removeprefix("## ") for line in card.splitlines() if line.startswith("## ")]
-    expected = [one.title for one in report.sections(Result.from_json(values)) if one.text]
+    sections = report.sections(Result.from_json(values), opened)
+    expected = [one.title for one in sections if any(block.markdown for block in one.blocks)]
     assert titles[: len(expected) + 1] == ["Results on the test part", *expected]
     assert titles[-2:] == ["Limits", "Reproduction"]
 
 
 def test_a_table_of_records_escapes_what_comes_from_data() -> None:
     rows = [{"name": "a|b", "count": 1234, "f1": float("nan")}]
-    assert records(rows, {"name": "tag", "count": "words", "f1": "F1"}).splitlines()[2] == (
-        "| a\\|b | 1,234 | none |"
-    )
-    assert records([], {"name": "tag"}) == ""
+    (block,) = records(rows, {"name": "tag", "count": "words", "f1": "F1"})
+    assert block.markdown.splitlines()[2] == "| a\\|b | 1,234 | none |"
+    assert "<tr><td>a|b</td><td>1,234</td><td>none</td></tr>" in block.html
+    assert records([], {"name": "tag"}) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
+from pages import check_page
 
 from ensue.cli.main import main
 from ensue.escape import for_html, for_markdown, for_terminal
@@ -43,8 +44,19 @@ def seen(capsys: pytest.CaptureFixture[str], *command: str, code: int = 0) -> st
     return shown
 
 
+def page_of(run: Path) -> str:
+    """The page of the report: what comes from data makes no element, and no script can run."""
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert OBEYED.findall(page) == []
+    check_page(page)
+    texts = re.sub("<[^>]*>", "", page)
+    assert "<" not in texts
+    return page
+
+
 def html_of(run: Path) -> str:
     """The report as a browser shows it: no element in it that the report did not write."""
+    page_of(run)
     text = (run / "report.md").read_text(encoding="utf-8")
     assert OBEYED.findall(text) == []
     page = MarkdownIt("commonmark").enable("table").render(text)
@@ -76,6 +88,7 @@ def test_classify(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
     column = ["--label", f"{TITLE}label"]
     seen(capsys, "train", "classify", str(file), *column, "--out", str(run), *QUICK)
     assert as_shown(SEEN) in html_of(run)
+    assert as_shown(SEEN) in page_of(run)
     assert EVIL in json.loads((run / "result.json").read_text())["details"]["labels"]
     assert "[red]" in seen(capsys, "check", str(file), "--task", "classify", *column)
     seen(capsys, "compare", str(run), str(run))
@@ -92,6 +105,10 @@ def test_tag(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str]) ->
     file.write_text(f"the\tD\ncat{TITLE}\t{tag}\nsleeps\tV\n\n" * 60, encoding="utf-8")
     seen(capsys, "train", "tag", str(file), "--out", str(run), *QUICK, "--set", "codec.min_count=1")
     assert "&lt;script&gt;" in html_of(run)
+    assert (
+        f"<sub>{as_shown(SEEN.replace(' ', '_')).replace('<code>', '`').replace('</code>', '`')}"
+        in page_of(run)
+    )
     seen(capsys, "check", str(file), "--task", "tag")
     capsys.readouterr()
     assert main(["tag", str(run), "the cat"]) == 0
@@ -107,6 +124,7 @@ def test_forecast(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
     quick = ["--model", "ridge", "--set", "baselines.statistical=[]", "--set", "hardware.threads=1"]
     seen(capsys, "train", "forecast", str(file), "--out", str(run), *quick)
     assert as_shown(SEEN) in html_of(run)
+    assert as_shown(SEEN) in page_of(run)
     assert SEEN in seen(capsys, "forecast", str(run))
     seen(capsys, "check", str(file), "--task", "forecast")
     picture = tmp_path / "$x$.svg"
@@ -121,6 +139,7 @@ def test_generate(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
     model = ["--model", "ngram", "--set", "model.order=4", "--set", "data.format=text"]
     seen(capsys, "train", "generate", str(file), "--out", str(run), *model)
     assert "\\x1b]0;owned" in html_of(run)
+    assert "\\x9b\\u202e`|&lt;b&gt;" in page_of(run)
     seen(capsys, "evaluate", str(run), str(file), "--surprising", "3", "--novelty")
     for more in ([], ["--samples", "2"]):
         capsys.readouterr()

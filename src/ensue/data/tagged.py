@@ -25,6 +25,8 @@ from ensue.errors import DataError
 
 MAX_PIECE = 512
 """Words per row; a longer sentence is cut into pieces, so that batches stay small."""
+SHOWN, MAX_SHOWN = 10, 60
+"""Sentences of the test part that a report shows, and the words of each."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class TaggedParts(Dataset):
     """Tokenizer.to_json of the tokenizer fitted to the training part, if its spacing is known."""
     vectors: NDArray[np.float32] | None = None
     """Word vectors, (words, width), if any were given."""
+    first: Sequence[Sequence[str]] = ()
+    """Words of the first sentences of the test part, to show as examples."""
 
     @property
     def examples(self) -> Mapping[str, Examples]:
@@ -54,7 +58,8 @@ class TaggedParts(Dataset):
 
     def sample(self, every: int) -> TaggedParts:
         """Return one in `every` examples of each part."""
-        return replace(self, parts={name: one.sample(every) for name, one in self.parts.items()})
+        parts = {name: one.sample(every) for name, one in self.parts.items()}
+        return replace(self, parts=parts, first=())
 
     @property
     def codecs(self) -> dict[str, Any]:
@@ -69,7 +74,8 @@ class TaggedParts(Dataset):
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the arrays as plain JSON values."""
-        return {**self.codecs, "tags": list(self.tags), "known_tags": self.known_tags}
+        own = {"tags": list(self.tags), "known_tags": self.known_tags, "first": self.first}
+        return self.codecs | own
 
     @classmethod
     def from_json(
@@ -89,7 +95,8 @@ class TaggedParts(Dataset):
         for part in PARTS:
             size = len(tags) if part == "test" else known
             _check(examples[part], codec, size, f"of the part {part}")
-        return cls(examples, codec, tags, known, tokenizer, tables.get("vectors"))
+        first = [list(map(str, one)) for one in values["first"]]
+        return cls(examples, codec, tags, known, tokenizer, tables.get("vectors"), first)
 
 
 def encode_parts(
@@ -132,6 +139,7 @@ def encode_parts(
         len(tags),
         tokenizer.to_json() if tokenizer else None,
         vectors.table if vectors else None,
+        [list(one.content["words"])[:MAX_SHOWN] for one in parts["test"][:SHOWN]],  # type: ignore[index]
     )
 
 

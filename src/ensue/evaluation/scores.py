@@ -60,7 +60,7 @@ class Score:
     count: int = 0
     """Number of scored examples, words, symbols or forecasts."""
     totals: Mapping[str, float] = field(default_factory=dict)
-    """Totals of a text: characters, words, unknown symbols, nats."""
+    """Nats in total, if known; totals of a text: characters, words, unknown symbols."""
 
     @property
     def higher(self) -> bool:
@@ -78,6 +78,12 @@ class Score:
     def items(self) -> int:
         """Number of independent items that the cost is computed from."""
         return len(self.losses if self.spans is None else self.spans.actual)
+
+    @property
+    def nats_per_item(self) -> float | None:
+        """Negative log-likelihood as in the log of a training: without spelling, per `count`."""
+        nats = self.totals.get("nats")
+        return nats and (nats - self.totals.get("spelling_nats", 0.0)) / self.count
 
     @property
     def _sizes(self) -> NDArray[np.float64]:

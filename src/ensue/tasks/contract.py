@@ -13,7 +13,7 @@ from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
 from ensue.settings import Settings, read_arguments
 from ensue.tasks.in_memory import as_path
-from ensue.tasks.results import CARD, RESULT, Report
+from ensue.tasks.results import CARD, PAGE, RESULT, Report
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 from ensue.training.settings import TrainingOptions
@@ -114,4 +114,4 @@ class Task:
     def results(self) -> tuple[str, ...]:
         """Files written after the training; the last is written at the very end and marks the run
         as finished."""
-        return (*self.arrays, CARD, RESULT)
+        return (*self.arrays, CARD, PAGE, RESULT)

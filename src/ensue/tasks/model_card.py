@@ -1,4 +1,5 @@
-"""Write the result of a training of any task: result.json, the model card, and the summary."""
+"""Write the result of a training of any task: result.json, the model card as text and as a page
+with pictures, and the summary."""
 
 from __future__ import annotations
 
@@ -8,18 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ensue.escape import for_markdown
+from ensue.evaluation.classification import MEASURE
 from ensue.evaluation.scores import Score
-from ensue.tasks.results import (
-    CARD,
-    RESULT,
-    Report,
-    Result,
-    Section,
-    format_metric,
-    recommend,
-)
-from ensue.training.folder.run import Run
+from ensue.inspection.pictures import draw_curves, draw_scores
+from ensue.tasks.document import Block, Section, bullets, paragraph, picture, table, write_report
+from ensue.tasks.results import CARD, PAGE, RESULT, Report, Result, format_metric, recommend
+from ensue.training.folder.run import METRICS, Run
 
 RATES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 """Columns of a table of metrics by label, tag or type."""
@@ -48,7 +43,7 @@ def conclude(
     details: Mapping[str, Any],
     warnings: Sequence[str],
 ) -> None:
-    """Write the model card and result.json, both with the notes of the training.
+    """Write the model card, its page and result.json, each with the notes of the training.
 
     `changes` are the flags that train another model, by its name. The result is written last: it
     marks the run as finished.
@@ -63,7 +58,9 @@ def conclude(
         tuple(run.about.get("notes", ())),
         details,
     )
-    run.write(CARD, model_card(result, report, run.about).encode())
+    card, page = write_report(*write_sections(result, report, run))
+    run.write(CARD, card.encode())
+    run.write(PAGE, page.encode())
     run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
 
 
@@ -79,13 +76,14 @@ def summarise(run: Run, report: Report) -> Summary:
     )
 
 
-def metrics_table(result: Result, report: Report) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Make columns and rows of the table of scores, with the interval of the main metric.
+def get_main_metric(result: Result, report: Report) -> str:
+    """Get the metric that comes first: the first one of the run's own model with a column."""
+    return next(name for name in result.own.metrics if name in report.columns)
 
-    That is the first one of the run's own model that has a column, and comes first.
-    """
-    shown = report.columns
-    main = next(name for name in result.own.metrics if name in shown)
+
+def metrics_table(result: Result, report: Report) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Make columns and rows of the table of scores, with the interval of the main metric."""
+    shown, main = report.columns, get_main_metric(result, report)
     names = [main, *(one for one in shown if one in result.own.metrics and one != main)]
 
     def write(value: float | None, name: str) -> str:
@@ -112,25 +110,47 @@ def advise(result: Result) -> list[str]:
     return lines + ([advice.retrain] if advice.retrain else [])
 
 
-def model_card(result: Result, report: Report, about: Mapping[str, Any]) -> str:
-    """Write the model card from a result and run.toml (`about`)."""
-    warnings = bullets(map(sentence, result.warnings))
-    sections = [
-        Section("Results on the test part", table(*metrics_table(result, report))),
-        *report.sections(result),
-        Section("Data", _data(about)),
-        Section("Model selection", bullets(result.selected) or "Nothing was selected."),
-        Section("Warnings", warnings or "None."),
-        Section("Notes", bullets(map(sentence, result.notes))),
-        Section("Limits", report.limits),
-        Section("Reproduction", _reproduction(about)),
+def write_sections(result: Result, report: Report, run: Run) -> tuple[str, list[Section]]:
+    """Write the title and the sections of the model card from a result, run.toml and the log."""
+    main = get_main_metric(result, report)
+    shown = result.scores, main, report.columns[main]
+    results = [
+        picture("Each model on the test part.", draw_scores, *shown),
+        table(*metrics_table(result, report)),
     ]
-    head = f"# {for_markdown(result.run)}: a model of {report.subject}"
-    texts = [f"## {one.title}\n\n{one.text}" for one in sections if one.text]
-    return "\n\n".join([head, *map(for_markdown, advise(result)), *texts]) + "\n"
+    sections = [
+        Section("", [*map(paragraph, advise(result))]),
+        Section("Results on the test part", results),
+        *report.sections(result, run),
+        Section("Training", _curves(result, run.rows(METRICS))),
+        Section("Data", _data(run.about)),
+        Section("Model selection", bullets(result.selected or ["Nothing was selected."])),
+        Section("Warnings", bullets(map(sentence, result.warnings)) or [paragraph("None.")]),
+        Section("Notes", bullets(map(sentence, result.notes))),
+        Section("Limits", bullets(report.limits)),
+        Section("Reproduction", [paragraph(_reproduction(run.about))]),
+    ]
+    return f"{result.run}: a model of {report.subject}", sections
 
 
-def _data(about: Mapping[str, Any]) -> str:
+def _curves(result: Result, log: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """Draw the learning curves of a network, with the loss of each baseline in the same unit."""
+    if not any(row["loss"] is not None for row in log):
+        return []
+    unit, beside = f"nats per {log[-1]['unit'].removesuffix('s')}", result.scores[:-1]
+    lines = {one.name: one.nats_per_item for one in beside if one.role == "baseline"}
+    if result.details.get("kind") == "ordinal":
+        # The validation loss of ordinal labels is their error, and no likelihood.
+        log, unit = [{**row, "loss": None} for row in log], MEASURE["ordinal"][1]
+        lines = {one.name: one.metrics["mae"] for one in beside}
+    lines = {name: loss for name, loss in lines.items() if loss is not None}
+    caption = (
+        "Loss by training step, and that of baselines on the test part if the unit is the same."
+    )
+    return [picture(caption, draw_curves, log, lines, unit)]
+
+
+def _data(about: Mapping[str, Any]) -> list[Block]:
     """Describe the format, the codec, the files and how much each part has."""
     data, codec = about["data"], about["settings"].get("codec")
     read = f"Format: {data['format']}" + (f"; codec: {codec['name']}." if codec else ".")
@@ -141,9 +161,7 @@ def _data(about: Mapping[str, Any]) -> str:
     unit = next(unit for unit in ("examples", "symbols", "steps") if unit in data)
     parts = data[unit] if isinstance(data[unit], Mapping) else {"": data[unit]}
     counts = ", ".join(f"{part} {_count(count)}".lstrip() for part, count in parts.items())
-    return "\n\n".join(
-        [for_markdown(read), bullets(files), f"{unit.capitalize()}: {for_markdown(counts)}."]
-    )
+    return [paragraph(read), *bullets(files), paragraph(f"{unit.capitalize()}: {counts}.")]
 
 
 def _count(count: int | Mapping[str, int]) -> str:
@@ -157,38 +175,23 @@ def _reproduction(about: Mapping[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in about.get("hardware", {}).items())
     lines = [f"Seed {about['settings']['seed']}.", f"Versions: {versions}."]
     lines += [f"Hardware: {machine}."] if machine else []
-    return for_markdown(" ".join(lines)) + " All settings are in run.toml."
+    return " ".join([*lines, "All settings are in run.toml."])
 
 
-def bullets(lines: Iterable[str]) -> str:
-    """Write a Markdown list, with text from data escaped.
-
-    >>> bullets(["one", "two"])
-    '- one\\n- two'
-    """
-    return "\n".join(f"- {for_markdown(line)}" for line in lines)
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table, with text from data escaped."""
-    columns = [for_markdown(one, cell=True) for one in columns]
-    rows = [[for_markdown(one, cell=True) for one in row] for row in rows]
-    head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-    return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def records(rows: Iterable[Mapping[str, Any]], shown: Mapping[str, str], form: str = ".3f") -> str:
-    """Write records as a Markdown table, or nothing if there are none.
+def records(
+    rows: Iterable[Mapping[str, Any]], shown: Mapping[str, str], form: str = ".3f"
+) -> list[Block]:
+    """Make a table of records, or nothing if there are none.
 
     `shown` maps fields to the heads of their columns; floats are written in `form`.
 
-    >>> print(records([{"tag": "NN", "count": 2000, "f1": 0.5}], {"tag": "tag", "f1": "F1"}))
+    >>> print(records([{"tag": "NN", "f1": 0.5}], {"tag": "tag", "f1": "F1"})[0].markdown)
     | tag | F1 |
     |---|---|
     | NN | 0.500 |
     """
     cells = [[_format(row[name], form) for name in shown] for row in rows]
-    return table([*shown.values()], cells) if cells else ""
+    return [table([*shown.values()], cells)] if cells else []
 
 
 def _format(value: Any, form: str) -> str:

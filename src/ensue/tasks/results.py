@@ -20,9 +20,10 @@ from ensue.evaluation.ranking import Recommendation, best_model, explain_recomme
 from ensue.evaluation.scores import Score
 from ensue.inspection import diagnostics
 from ensue.settings import to_finite
+from ensue.tasks.document import Section
 from ensue.training.folder.run import ABOUT, METRICS, Run
 
-CARD, RESULT, CALIBRATION = "report.md", "result.json", "calibration.json"
+CARD, PAGE, RESULT, CALIBRATION = "report.md", "report.html", "result.json", "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,6 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A section of the model card."""
-
-    title: str
-    text: str
-    """In Markdown; a section without text is left out."""
-    data: Mapping[str, Any] = field(default_factory=dict)
-    """What a picture of the section shows, by name."""
-
-
-@dataclass(frozen=True)
 class Report:
     """What a verb adds to the summary and the model card of a result."""
 
@@ -97,12 +87,12 @@ class Report:
     """Metrics of the table with the heads of their columns, in order."""
     form: str
     """Format of the metrics, such as .3f."""
-    limits: str
-    """What the model cannot do (Markdown)."""
+    limits: tuple[str, ...]
+    """What the model cannot do."""
     commands: tuple[tuple[str, str], ...]
     """Next commands, and the purpose of each; "{run}" stands for the run."""
-    sections: Callable[[Result], list[Section]]
-    """Make the sections of the model card that other verbs have not."""
+    sections: Callable[[Result, Run], list[Section]]
+    """Make the sections of the report that other verbs have not."""
     remarks: Callable[[Result], list[str]] = lambda result: []
     """Write further lines below the table on a terminal."""
     forms: Mapping[str, str] = field(default_factory=dict)

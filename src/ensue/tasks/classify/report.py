@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ensue.evaluation.classification import MEASURE
-from ensue.tasks.model_card import RATES, bullets, records, sentence, table
-from ensue.tasks.results import Report, Result, Section
+from ensue.inspection.pictures import MAX_CONFUSION, draw_confusion, draw_line, draw_reliability
+from ensue.tasks.document import Block, Section, bullets, paragraph, picture, table
+from ensue.tasks.model_card import RATES, records, sentence
+from ensue.tasks.results import Report, Result
+from ensue.training.folder.run import Run
 
-LIMITS = """\
-- The metrics hold for examples like those of the test part; `ensue evaluate RUN FILE` measures
-  them on other data.
-- Coverage and calibration hold on average over all examples, not for each label or subgroup.
-- The model knows only the labels of its training data, and predicts one of them for any input."""
+LIMITS = (
+    "The metrics hold for examples like those of the test part; `ensue evaluate RUN FILE` measures "
+    "them on other data.",
+    "Coverage and calibration hold on average over all examples, not for each label or subgroup.",
+    "The model knows only the labels of its training data, and predicts one of them for any input.",
+)
 
 FEW = "too few calibration examples; 9 are needed"
 """Why prediction sets hold every label, and intervals have no bounds."""
@@ -72,34 +76,29 @@ def remarks(result: Result) -> list[str]:
     return list(map(sentence, lines))
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Result, run: Run) -> list[Section]:
     """Show calibration, metrics by label, confusions, shares of the sequence, and errors."""
     details, measure = result.details, MEASURE[result.details["kind"]][0]
     reliability, labels = details.get("reliability", {}), details.get("per_class", [])
     bins = [{"when": when, **one} for when, every in reliability.items() for one in every]
     heads = {name: name for name in ("confidence", "accuracy")} | {"count": "examples"}
     early = [{**one, "share": f"{one['share']:.0%}"} for one in details["early"]]
+    calibration = [*bullets(remarks(result)), *records(bins, {"when": "calibration", **heads})]
+    if reliability:
+        caption = "Accuracy by confidence; a larger dot stands for more examples."
+        calibration.insert(-1, picture(caption, draw_reliability, reliability))
+    shares = records(early, {"share": "share seen", measure: SHOWN[measure]})
+    if early:
+        points = [[one[name] for one in details["early"]] for name in ("share", measure)]
+        names = "share of the sequence seen", SHOWN[measure]
+        shares.insert(0, picture("All test examples.", draw_line, *points, names))
+    by_label = {"label": "label", "examples": "examples", **RATES}
     return [
-        Section(
-            "Calibration and coverage",
-            f"{bullets(remarks(result))}\n\n{records(bins, {'when': 'calibration', **heads})}",
-            reliability,
-        ),
-        Section(
-            "Metrics by label",
-            records(labels[:MAX_CLASSES], {"label": "label", "examples": "examples", **RATES}),
-        ),
-        Section(
-            "Confusion matrix",
-            _confusion(details) if "confusion" in details else "",
-            {name: details[name] for name in ("labels", "confusion") if name in details},
-        ),
-        Section(
-            "Accuracy by share of the sequence seen",
-            records(early, {"share": "share seen", measure: SHOWN[measure]}),
-            {"early": details["early"]},
-        ),
-        Section("Most confident errors", _mistakes(details["mistakes"]) or "None."),
+        Section("Calibration and coverage", calibration),
+        Section("Metrics by label", records(labels[:MAX_CLASSES], by_label)),
+        Section("Confusion matrix", _confusion(details) if "confusion" in details else []),
+        Section("Accuracy by share of the sequence seen", shares),
+        Section("Most confident errors", _mistakes(details["mistakes"]) or [paragraph("None.")]),
     ]
 
 
@@ -107,15 +106,18 @@ MAX_CLASSES = 30
 """Labels in the tables of the report; result.json holds all of them."""
 
 
-def _confusion(details: Mapping[str, Any]) -> str:
-    names = details["labels"]
-    if len(names) > MAX_CLASSES:
-        return "result.json has the full table."
-    rows = [[name, *map(str, row)] for name, row in zip(names, details["confusion"], strict=True)]
-    return table(("actual \\ predicted", *names), rows)
+def _confusion(details: Mapping[str, Any]) -> list[Block]:
+    names, counts = details["labels"], details["confusion"]
+    rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
+    caption = f"At most {MAX_CONFUSION} labels, those with the most errors; colour: share of a row."
+    full = table(("actual \\ predicted", *names), rows)
+    return [
+        picture(caption, draw_confusion, names, counts),
+        full if len(names) <= MAX_CLASSES else paragraph("result.json has the full table."),
+    ]
 
 
-def _mistakes(mistakes: Sequence[Mapping[str, Any]]) -> str:
+def _mistakes(mistakes: Sequence[Mapping[str, Any]]) -> list[Block]:
     rows = [{**one, "where": f"{Path(one['file']).name}:{one['line']}"} for one in mistakes]
     names = ("case", "where", "predicted", "actual", "confidence", "error")
     return records(rows, {name: name for name in names if any(name in one for one in rows)}, ".4g")

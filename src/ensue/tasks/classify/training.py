@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.labelled_parts import LabelledParts
-from ensue.evaluation.calibration import fit_temperature
+from ensue.evaluation.calibration import fit_temperature, nats
 from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
 from ensue.evaluation.predictions import Predictions
@@ -116,11 +116,7 @@ class ClassifyTraining(Training[LabelledParts]):
         return predict(fitted.model, data["test"], data.labels)
 
     def score(
-        self,
-        fitted: Fitted,
-        data: LabelledParts,
-        predicted: Predictions,
-        calibration: Calibration,
+        self, fitted: Fitted, data: LabelledParts, predicted: Predictions, calibration: Calibration
     ) -> Score:
         """Score a model after its calibration."""
         true, groups = get_targets(data["test"], data.labels), get_groups(data["test"])
@@ -130,7 +126,12 @@ class ClassifyTraining(Training[LabelledParts]):
         )
         cost, unit = by_group(losses(predictions, true), groups), get_loss_unit(data.labels.kind)
         which, size = (fitted.name, fitted.role), (fitted.seconds, fitted.model.parameter_count)
-        return Score(*which, metrics, intervals, cost, unit, *size, count=len(true))
+        count, totals = len(true), {}
+        if data.labels.kind in ("multiclass", "multilabel"):
+            # Of ranks and numbers the network's loss is another one.
+            totals["nats"] = count * nats(predictions, true)
+        values = metrics, intervals, cost, unit, *size
+        return Score(*which, *values, count=count, totals=totals)
 
     def trained(
         self, run: Run, fitted: Fitted, data: LabelledParts, calibration: Calibration

@@ -8,7 +8,8 @@ from ensue.data.demos import demo_name
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.forecast.data import DEMO
-from ensue.tasks.forecast.report import BACKTEST, SERIES
+from ensue.tasks.forecast.plot import BACKTEST
+from ensue.tasks.forecast.report import SERIES
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.tasks.forecast.trained import open_forecaster
 from ensue.tasks.forecast.training import TRAINING

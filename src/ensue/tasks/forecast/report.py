@@ -9,21 +9,22 @@ import numpy as np
 
 from ensue.data.series.backtest import describe_short
 from ensue.data.tables.series_checks import list_names
-from ensue.escape import for_markdown
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.metrics import ScoredForecast
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.evaluation.scores import Score
 from ensue.inspection import diagnostics
+from ensue.inspection.pictures import draw_line
+from ensue.tasks.document import Section, paragraph, picture
 from ensue.tasks.forecast.baselines import NaiveSettings
 from ensue.tasks.forecast.data import Prepared
+from ensue.tasks.forecast.plot import BACKTEST, draw_tests
 from ensue.tasks.forecast.predicting import non_overlapping
 from ensue.tasks.model_card import records
-from ensue.tasks.results import Report, Result, Section
+from ensue.tasks.results import Report, Result
 from ensue.training.folder.run import METRICS, Run
 
-BACKTEST = "backtest.safetensors"
 METRIC_NAMES = {
     "mase": "MASE",
     "smape": "sMAPE",
@@ -40,11 +41,12 @@ MAX_SERIES = 100
 MAX_STORED = 2000
 """Forecasts of the test that are saved for plots; they do not overlap."""
 
-LIMITS = """\
-- The model extrapolates from these series; it cannot forecast events that they do not contain.
-- Intervals have their coverage for steps like those of the calibration part, and not after a
-  structural break.
-- MASE below 1 means a smaller error than the seasonal naive forecast has before the test."""
+LIMITS = (
+    "The model extrapolates from these series; it cannot forecast events that they do not contain.",
+    "Intervals have their coverage for steps like those of the calibration part, and not after a "
+    "structural break.",
+    "MASE below 1 means a smaller error than the seasonal naive forecast has before the test.",
+)
 
 
 def get_details(
@@ -123,7 +125,7 @@ def _count_wins(run: Run, data: Prepared, name: str) -> str:
     return f"{(errors < others).sum()} of {rows.sum()} non-overlapping forecasts"
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Result, run: Run) -> list[Section]:
     """Show metrics by steps ahead and by series, and the layout of the backtest."""
     details, steps = result.details, result.details["by_step"]
     layout = details["layout"]
@@ -135,10 +137,16 @@ def sections(result: Result) -> list[Section]:
     shown = ", ".join(f"{name} {layout[name]}" for name in layout if name not in HIDDEN_LAYOUT)
     backtest = f"{details['series']} series; {shown}; {details['forecasts']:,} forecasts."
     by_step = records(ahead, {"ahead": "steps ahead", **METRIC_NAMES}, FORM)
+    if layout["horizon"] > 1:
+        main = next(name for name in result.own.metrics if name in METRIC_NAMES)
+        names, x = ("steps ahead", METRIC_NAMES[main]), range(1, layout["horizon"] + 1)
+        by_step.insert(0, picture("All test forecasts.", draw_line, x, steps[main], names))
+    caption = "Forecasts of the test over the actual values, with 80 % and 95 % intervals."
     return [
-        Section("Metrics by steps ahead", by_step, steps),
+        Section("Forecasts of the test", [picture(caption, draw_tests, run)]),
+        Section("Metrics by steps ahead", by_step),
         Section("Metrics by series", records(series, {"series": "series", **METRIC_NAMES}, FORM)),
-        Section("Backtest", for_markdown(backtest)),
+        Section("Backtest", [paragraph(backtest)]),
     ]
 
 

@@ -6,18 +6,23 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ensue.escape import for_markdown, for_terminal
+from ensue.escape import for_html
 from ensue.evaluation.scores import Score
 from ensue.models.ngram import NgramSettings
 from ensue.settings import flatten, to_plain
+from ensue.tasks.document import Block, Section, paragraph, quotation
 from ensue.tasks.generate.settings import GenerateSettings
 from ensue.tasks.model_card import sentence
-from ensue.tasks.results import Report, Result, Section
+from ensue.tasks.results import Report, Result
+from ensue.training.folder.run import Run
 
-LIMITS = """\
-- The model imitates the style of its training data. What it generates is not factual.
-- The metrics hold for text like the test part. Measure other text with `ensue evaluate RUN FILE`.
-- It may repeat its training data verbatim: check the novelty of samples before you publish them."""
+LIMITS = (
+    "The model imitates the style of its training data. What it generates is not factual.",
+    "The metrics hold for text like the test part. Measure other text with "
+    "`ensue evaluate RUN FILE`.",
+    "It may repeat its training data verbatim: check the novelty of samples before you publish "
+    "them.",
+)
 
 
 def remarks(result: Result) -> list[str]:
@@ -30,23 +35,22 @@ def remarks(result: Result) -> list[str]:
     return lines
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Result, run: Run) -> list[Section]:
     """Show all samples with their novelty."""
     samples = result.details["samples"]
-    text = "\n\n".join(map(_sample, samples))
-    return [Section("Samples and their novelty", text, {"samples": samples})]
+    return [Section("Samples and their novelty", [*chain.from_iterable(map(_sample, samples))])]
 
 
-def _sample(sample: Mapping[str, Any]) -> str:
-    # Line ends other than \n are escaped, for Markdown would end the quoted block there.
-    quoted = "\n".join(
-        f"    {line}" for line in for_terminal(sample["text"], lines=True).split("\n")
-    )
-    return (
-        f"{quoted}\n\n{for_markdown(sentence(sample['novelty']['sentence']))}"
-        if sample["novelty"]
-        else quoted
-    )
+def _sample(sample: Mapping[str, Any]) -> list[Block]:
+    """Show a sample with its longest copy marked."""
+    text, novelty = sample["text"], sample["novelty"]
+    if not novelty:
+        return [quotation(text, for_html(text))]
+    # A codec that drops blanks changes the text that is searched: then there may be no such span.
+    copied = novelty["longest"]
+    before, found, after = text.partition(copied) if copied else (text, "", "")
+    marked = f"{for_html(before)}<mark>{for_html(found)}</mark>{for_html(after)}"
+    return [quotation(text, marked), paragraph(sentence(novelty["sentence"]))]
 
 
 def retrain_flags(settings: GenerateSettings, scores: Sequence[Score]) -> dict[str, list[str]]:

@@ -14,13 +14,13 @@ from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.names import is_network
 from ensue.settings import Settings
-from ensue.tasks.fitting import Fitted
+from ensue.tasks.fitting import Fitted, mean_nats
 from ensue.tasks.pipeline import Training
 from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS
-from ensue.tasks.tag.trained import TagModel, make_truth, open_tokenizer, predict_tags
+from ensue.tasks.tag.trained import BATCH_SIZE, TagModel, make_truth, open_tokenizer, predict_tags
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
 
@@ -78,8 +78,12 @@ class TagTraining(Training[TaggedParts]):
         spans = truth.get_comparison_spans(predicted)
         unit = "errors per word" if spans is None else "span F1"
         which, size = (fitted.name, fitted.role), (fitted.seconds, fitted.model.parameter_count)
-        losses, count = truth.losses(predicted), len(truth.true)
-        return Score(*which, metrics, intervals, losses, unit, *size, spans, count=count)
+        count, totals = len(truth.true), {}
+        if fitted.role == "baseline" and data.known_tags == len(data.tags):
+            # A line beside the learning curve; a tag that training lacks would cost infinity.
+            totals["nats"] = count * mean_nats(fitted.model, data["test"], BATCH_SIZE)
+        values = metrics, intervals, truth.losses(predicted), unit, *size, spans
+        return Score(*which, *values, count=count, totals=totals)
 
     def trained(self, run: Run, fitted: Fitted, data: TaggedParts, calibration: None) -> TagModel:
         """Make the tagger."""
@@ -92,6 +96,12 @@ class TagTraining(Training[TaggedParts]):
         details = truth.details(predicted)
         spans = truth.get_comparison_spans(predicted) is not None
         details["primary_metric"] = "span_f1" if spans else "tag_accuracy"
+        both = np.array(data.tags, dtype=object)[[predicted, truth.true]].T
+        # Of each word its text, and its predicted and its actual tag.
+        details["examples"] = [
+            [(word, *tags) for word, tags in zip(words, both[begin:].tolist(), strict=False)]
+            for words, begin in zip(data.first, truth.offsets.tolist(), strict=False)
+        ]
         if data.vectors is not None:
             details["vectors"] = dict(zip(("covered", "words"), count_covered(data), strict=True))
         return details
