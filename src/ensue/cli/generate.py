@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from ensue.cli.flags import FLAGS
-from ensue.cli.output import Output, print_json, show_finding, show_line
+from ensue.cli.output import Output, show_finding, write_answers
+from ensue.escape import for_terminal
 from ensue.tasks.requests import GenerateRequest
 
 if TYPE_CHECKING:
-    from ensue.tasks.generate.trained import TextModel
+    from ensue.tasks.generate.trained import GeneratedText, TextModel
 
 app = App(name="generate")
 
@@ -101,17 +102,15 @@ def print_samples(model: TextModel, prompt: str, request: GenerateRequest, as_js
 
     request = request.model_copy(update={"novelty": request.novelty or as_json})
     headed = request.samples > 1 and (model.codec.end is None or request.novelty)
+
+    def format_text(sample: GeneratedText) -> str:
+        nats = f"{sample.nats / max(sample.symbols, 1):.2f} nats per symbol"
+        heading = f"--- sample {sample.number + 1}: {nats}\n" if headed else ""
+        novelty = f"[{for_terminal(str(sample.novelty))}]\n" if sample.novelty else ""
+        return f"{heading}{prompt}{sample.text}\n{novelty}"
+
     what = "generating, and searching the training data for copies"
     with Heartbeat(follow_answer()) as progress:
         progress(Working(what if request.novelty else "generating"))
-        answers = model.answer(request, prompt, Listener(progress.note))
-        for sample in progress.each(answers):
-            if as_json:
-                print_json(sample.to_json())
-                continue
-            if headed:
-                nats = sample.nats / max(sample.symbols, 1)
-                print(f"--- sample {sample.number + 1}: {nats:.2f} nats per symbol")
-            print(prompt + sample.text, flush=True, file=Output())
-            if sample.novelty:
-                show_line(f"[{sample.novelty}]")
+        answers = progress.each(model.answer(request, prompt, Listener(progress.note)))
+        write_answers(answers, None, None if as_json else lambda found: map(format_text, found))
