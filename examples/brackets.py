@@ -37,7 +37,7 @@ network = ensue.train(
 )
 markov = ensue.train("generate", given.file, model="ngram", settings=["model.order=4"])
 for name, model in (("network", network), ("4-gram", markov)):
-    counts = [closed(sample.text) for sample in model.samples(samples=8, length=1500)]
+    counts = [closed(sample.text) for sample in model.samples(n=8, length=1500)]
     right, closing = (sum(each) for each in zip(*counts, strict=True))
     print(
         f"{name:8} closes {right} of {closing} brackets correctly"

@@ -21,9 +21,7 @@ known = [model.codec.decode(seen.ids[begin:end]) for begin, end in pairwise(seen
 
 dice = random.Random(1)
 real = dice.sample([name for name in known if name], 5)
-invented = [sample.text for sample in model.samples(samples=40) if sample.text not in set(known)][
-    :5
-]
+invented = [sample.text for sample in model.samples(n=40) if sample.text not in set(known)][:5]
 both = [(name, "real") for name in real] + [(name, "invented") for name in invented]
 dice.shuffle(both)
 print("\nWhich of these are real?\n")

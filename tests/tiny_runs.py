@@ -30,7 +30,7 @@ ENDS = {"generate": "txt", "tag": "tsv", "trees": "txt"}
 TASKS = {"forecasts": "classify", "trees": "classify"}
 """Of data that bears no verb's name."""
 ASK: dict[str, Callable[[Any], Any]] = {
-    "generate": lambda model: model.samples(samples=2, length=20, seed=3, novelty=True),
+    "generate": lambda model: model.samples(n=2, length=20, seed=3, novelty=True),
     "classify": lambda model: [
         one.to_json() for one in model.classify(["the 1 cat 2", "the 2 cat"])
     ],

@@ -314,7 +314,7 @@ def test_writing_for_programs_and_with_novelty(
 
 def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ensue.open(run)
-    together = model.samples(samples=5, length=20, novelty=True)
+    together = model.samples(n=5, length=20, novelty=True)
     monkeypatch.setattr("ensue.tasks.generate.trained.BATCH_SIZE", 2)
     asked: list[Sequence[int]] = []
     true = model.steps

@@ -195,7 +195,7 @@ def test_a_wrong_number_of_samples_is_one_line(value: Any, text_run: Path) -> No
     with pytest.raises(
         SettingError, match=r"^generate: 'samples' cannot be [^\n]+: input should be "
     ):
-        ensue.open(text_run).samples(samples=value, length=3)
+        ensue.open(text_run).samples(n=value, length=3)
 
 
 @pytest.mark.parametrize("value", [*WRONG_NUMBERS, -1], ids=repr)
@@ -210,8 +210,8 @@ def test_a_wrong_argument_of_sampling_is_one_line(name: str, value: Any, text_ru
 def test_numbers_of_numpy_are_numbers(text_run: Path) -> None:
     model = ensue.open(text_run)
     options = {"length": np.int64(4), "seed": np.int32(2), "temperature": np.float32(0.5)}
-    assert model.samples(samples=np.int64(2), **options) == model.samples(
-        samples=2, length=4, seed=2, temperature=0.5
+    assert model.samples(n=np.int64(2), **options) == model.samples(
+        n=2, length=4, seed=2, temperature=0.5
     )
 
 

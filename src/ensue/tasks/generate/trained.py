@@ -71,10 +71,13 @@ class TextModel(Trained):
         return self.samples(prompt, 1, **options)[0].text
 
     def samples(
-        self, prompt: str = "", samples: int = 1, novelty: bool = False, **options: Any
+        self, prompt: str = "", n: int = 1, novelty: bool = False, **options: Any
     ) -> list[GeneratedText]:
-        """Generate texts, each with its negative log-likelihood and, on request, novelty."""
-        options |= {"samples": samples, "novelty": novelty}
+        """Generate `n` texts, each with its negative log-likelihood and, on request, novelty.
+
+        `options` are further fields of the request.
+        """
+        options |= {"samples": n, "novelty": novelty}
         return list(self.answer(self.make_request(**options), prompt))
 
     def answer(
