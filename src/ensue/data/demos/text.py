@@ -5,8 +5,8 @@ from pydoc_data import topics
 
 RULER = r"[-+|*=~^ ]*[-+|*=~^]{2}[-+|*=~^ ]*"
 """A line without a word: it underlines a title or bounds a table."""
-ROW = r"[ ]*[+|].*[+|]"
-"""A row of a table."""
+ROW = r"[ ]*[+|].*"
+"""A row of a table, or a further line of a grammar rule, which is mostly blanks."""
 
 
 def read_help_topics() -> str:

@@ -75,11 +75,10 @@ class HMM(ArrayMixin, Predictor):
         endings = 2 * words.suffix[rare].astype(np.int64) + words.capital[rare, None]
         each = np.repeat(words.target[rare], endings.shape[1])
         suffix = words.pairs(endings.ravel(), each, 2 * words.sizes["suffix"])
-        self.change, self.prior, self.lexicon = (
-            to_tensor(_estimate_transitions(words)),
-            to_tensor(np.log(prior)),
-            to_tensor(lexicon),
-        )
+        with np.errstate(divide="ignore"):  # a sample of the training part may lack a tag
+            log_prior = np.log(prior)
+        change = _estimate_transitions(words)
+        self.change, self.prior, self.lexicon = map(to_tensor, (change, log_prior, lexicon))
         # The weight of the shorter ending: the standard deviation of the tags' probabilities.
         self.trust = to_tensor(np.array(np.std(prior, ddof=1) if len(prior) > 1 else 1.0))
         self.root, self.suffix = to_tensor(normalise_rows(root)), to_tensor(suffix)
