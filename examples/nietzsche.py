@@ -8,7 +8,7 @@ from ensue.cli.progress import follow
 RECIPE = (
     "body.width=128",
     "model.embedding=0",
-    "batching.mode=windows",
+    "batching.name=windows",
     "batching.sequence_length=40",
     "batching.stride=3",
     "batching.loss_on=last",

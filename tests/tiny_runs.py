@@ -64,7 +64,7 @@ def made(data: str, state: str, folder: Path, model: str = "lstm", **more: Any) 
     how: dict[str, Any] = {"model": model, "device": "cpu", **more}
     if model not in FITTED:
         how["settings"] = SETTINGS
-        how |= {} if model == "direct" else {"size": "tiny"}
+        how["size"] = "tiny"
     task = TASKS.get(data, data)
     if state == "finished" or model in FITTED:
         ensue.train(task, path, out=out, **how)

@@ -64,6 +64,8 @@ class Choice:
     """
 
     catalogue: Mapping[str, type[Settings]]
+    usual: str | None = None
+    """The entry of settings without a `name`."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -82,13 +84,23 @@ class Choice:
                 f"{field.field_name!r} cannot be {value!r:.60}",
                 hint=did_you_mean("", self.catalogue),
             )
-        name = fields.get("name")
+        name = fields.get("name", self.usual)
         if not isinstance(name, str) or name not in self.catalogue:
             raise SettingError(
                 f"there is no {field.field_name} {name!r:.60}",
                 hint=did_you_mean(str(name), self.catalogue),
             )
+        for other in fields.keys() - self.catalogue[name].model_fields.keys():
+            if takers := [key for key, one in self.catalogue.items() if other in one.model_fields]:
+                what = f"{field.field_name} {name!r} has no {other!r}"
+                hint = f"leave it out, or first choose {' or '.join(takers)}"
+                raise SettingError(what, hint=hint)
         return (read_trusted if is_trusted(field) else read)(self.catalogue[name], fields)
+
+
+def find_choice(field: FieldInfo) -> Choice | None:
+    """Return the choice that a field makes, if it makes one."""
+    return next((one for one in field.metadata if isinstance(one, Choice)), None)
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,7 @@ def find_flags(kind: type[Settings]) -> Mapping[str, FlagField]:
         found[flag] = replace(first, keys=tuple(dict.fromkeys((*first.keys, *one.keys))))
 
     for name, field in kind.model_fields.items():
-        choice = next((one for one in field.metadata if isinstance(one, Choice)), None)
+        choice = find_choice(field)
         parts = choice.catalogue.values() if choice else [field.annotation]
         for flag in (one for one in field.metadata if isinstance(one, Flag)):
             key = f"{name}.name" if choice else name
@@ -244,8 +256,9 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def assign(settings: S, assignment: str) -> S:
     """Change one setting, written `key=value`; a key may be shortened to its unambiguous end.
 
-    The key of a component, `model.body=bag-of-context`, selects another one with its defaults. A
-    list setting accepts a single value. Raises SettingError if the key is unknown or ambiguous, or
+    The key of a component, `model.body=bag-of-context`, selects another one with its defaults; its
+    name, `schedule.name=plateau`, keeps the settings that both have. A list setting accepts a
+    single value. Raises SettingError if the key is unknown or ambiguous, or
     the value does not fit.
     """
     key, equals, text = assignment.partition("=")
@@ -259,7 +272,10 @@ def assign(settings: S, assignment: str) -> S:
     try:
         full_key = _resolve_key(key.strip(), single + choices)
     except SettingError as error:
-        raise error.at("--set") from None
+        try:  # A setting that another part would have: the choice of the part says so.
+            full_key = _resolve_key(key.strip(), list(dict.fromkeys(_possible_keys(settings))))
+        except SettingError:
+            raise error.at("--set") from None
     return _replace(settings, full_key, _parse(text.strip()), f"--set {assignment:.{TYPED}}")
 
 
@@ -290,12 +306,34 @@ def _replace(settings: S, key: str, value: Any, where: str) -> S:
     part: Any = values
     for step in path:
         part = part[step]
+    if last == "name" and value != part.get(last):
+        _drop_defaults(settings, path, part)
     single = isinstance(part.get(last), list) and not isinstance(value, list | tuple)
     part[last] = [value] if single else value
     try:
         return read_trusted(type(settings), values, where=where)
     except SettingError as error:
         raise error.at(where) from None
+
+
+def _drop_defaults(settings: Settings, path: Sequence[str], part: dict[str, Any]) -> None:
+    """Leave out the defaults of the part at `path`, where another one is chosen by its name."""
+    holder: Any = settings
+    for step in path:
+        holder = getattr(holder, step)
+    for name, field in type(holder).model_fields.items():
+        if name in part and getattr(holder, name) == field.default:
+            del part[name]
+
+
+def _possible_keys(settings: Settings, prefix: str = "") -> Iterator[str]:
+    """Yield the keys that the settings would have, if each choice were another one."""
+    for name, field in type(settings).model_fields.items():
+        value, choice = getattr(settings, name), find_choice(field)
+        for kind in choice.catalogue.values() if choice else ():
+            yield from (f"{prefix}{name}.{key}" for key in kind.model_fields)
+        if isinstance(value, Settings):
+            yield from _possible_keys(value, f"{prefix}{name}.")
 
 
 def _resolve_key(key: str, known: list[str]) -> str:

@@ -21,7 +21,7 @@ from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.heads.numbers import NUMBERS
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.contract import Loss
-from ensue.models.direct import DirectSettings
+from ensue.models.direct import MLPSettings
 from ensue.models.forecaster_contract import Sizes
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
@@ -127,7 +127,7 @@ NETWORKS = {
         for name in NUMBERS
     },
     **{
-        f"direct, {name}": read(DirectSettings, {"depth": 1, "width": 6, "head": name})
+        f"direct, {name}": read(MLPSettings, {"depth": 1, "width": 6, "head": name})
         for name in NUMBERS
     },
 }
@@ -423,6 +423,6 @@ def test_blocks() -> None:
 
 
 def test_catalogues_are_covered() -> None:
-    assert {MODELS.resolve(name).name for name in ("ridge", "linear", "gru", "boosting")} == set(
-        MODELS.parts
-    )  # type: ignore[attr-defined]
+    assert {
+        MODELS.resolve(name).name for name in ("ridge", "linear", "mlp", "gru", "boosting")
+    } == set(MODELS.parts)  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import tiny_runs
@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from ensue import api
 from ensue.cells import CELLS
-from ensue.settings import Choice, Settings
+from ensue.errors import SettingError
+from ensue.settings import Choice, Settings, read, to_plain
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast.settings import BaselineSettings
 
@@ -69,6 +70,70 @@ def test_the_schema_has_every_entry_of_every_catalogue(verb: str) -> None:
     assert chosen >= 2
 
 
+@pytest.mark.parametrize("verb", TASKS)
+def test_a_name_chooses_a_class_with_the_settings_that_it_takes(verb: str) -> None:
+    """With several names in one class, settings of one of them would do nothing with another."""
+    for kind in set(classes(TASKS[verb].settings)):
+        if "name" in kind.model_fields:
+            assert len(get_args(kind.model_fields["name"].annotation)) == 1, kind
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (
+            ["schedule.factor=0.3"],
+            "--set schedule.factor=0.3: schedule 'cosine' has no 'factor'; leave it out, or first "
+            "choose plateau",
+        ),
+        (
+            ["optimiser=sgd", "beta2=0.9"],
+            "--set beta2=0.9: optimiser 'sgd' has no 'beta2'; leave it out, or first choose adamw",
+        ),
+        (
+            ["loss_on=last"],
+            "--set loss_on=last: batching 'auto' has no 'loss_on'; leave it out, or first choose "
+            "windows",
+        ),
+        (
+            ["schedule=plateau", "schedule.factor=0.3", "schedule.name=cosine"],
+            "--set schedule.name=cosine: schedule 'cosine' has no 'factor'; leave it out, or first "
+            "choose plateau",
+        ),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(assignments: list[str], message: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        TASKS["generate"].propose(Choices(assignments=assignments))
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_a_name_keeps_what_both_take_and_comes_back_from_a_run(verb: str) -> None:
+    said = ("warmup=7", "schedule.name=plateau", "factor=0.3", "learning_rate=0.5")
+    said += ("optimiser.name=sgd",)
+    settings = TASKS[verb].propose(Choices(model=FIRST[verb][0][1], assignments=said)).settings
+    training: Any = settings.training  # type: ignore[attr-defined]
+    assert (training.schedule.name, training.schedule.warmup, training.schedule.factor) == (
+        "plateau",
+        7,
+        0.3,
+    )
+    assert (training.optimiser.name, training.optimiser.learning_rate) == ("sgd", 0.5)
+    assert read(TASKS[verb].settings, to_plain(settings)) == settings
+
+
+def test_a_file_of_settings_needs_no_names_of_the_usual_parts(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("[training.schedule]\nwarmup = 7\n[training.optimiser]\nbeta2 = 0.9\n")
+    settings: Any = TASKS["tag"].propose(Choices(config=path)).settings
+    assert (settings.training.schedule.name, settings.training.schedule.warmup) == ("cosine", 7)
+    assert (settings.training.optimiser.name, settings.training.optimiser.beta2) == ("adamw", 0.9)
+    path.write_text("[training.schedule]\nfactor = 0.5\n")
+    with pytest.raises(SettingError, match="schedule 'cosine' has no 'factor'; leave it out"):
+        TASKS["tag"].propose(Choices(config=path))
+
+
 def test_a_part_of_another_catalogue_is_refused() -> None:
     tag, forecast = (TASKS[verb] for verb in ("tag", "forecast"))
     with pytest.raises(ValueError, match="model"):
@@ -92,20 +157,29 @@ STALLED = [
     "optimiser.learning_rate=1e-12",
 ]
 BUDGET = ["training.epochs=1", "training.patience=1", "hardware.threads=1"]
+OTHERS = ["optimiser=sgd", "schedule=constant"]
 Training = tuple[str, str | None, list[str]]
 FIRST: dict[str, list[Training]] = {
     "generate": [
-        ("generate", "gru", [*STALLED, "batching.mode=windows", "body.depth=2"]),
+        ("generate", "gru", [*STALLED, "batching.name=windows", "body.depth=2"]),
         ("generate", "window", BUDGET),
+        ("generate", "window", [*STEPS, *OTHERS, "batching.name=streams"]),
+        ("generate", "window", [*STEPS, "batching.name=records"]),
     ],
     "classify": [
         ("classify", "convolution", STALLED),
         ("classify", "gru", [*BUDGET, "model.auxiliary=lm", "body.depth=2"]),
+        ("classify", "convolution", [*STEPS, *OTHERS]),
     ],
-    "tag": [("tag", "recurrent", [*STALLED, "body.depth=2"]), ("tag", "convolution", BUDGET)],
+    "tag": [
+        ("tag", "recurrent", [*STALLED, "body.depth=2"]),
+        ("tag", "convolution", BUDGET),
+        ("tag", "convolution", [*STEPS, *OTHERS]),
+    ],
     "forecast": [
         ("forecast", "gru", [*STALLED, "body.depth=2", "baselines.statistical=[]"]),
         ("forecast", "window", [*BUDGET, "baselines.statistical=[]"]),
+        ("forecast", "window", [*STEPS, *OTHERS, "baselines.statistical=[]"]),
     ],
 }
 FURTHER: dict[str, list[Training]] = {
@@ -137,6 +211,7 @@ FURTHER: dict[str, list[Training]] = {
     "forecast": [
         ("forecast", "bag-of-context", [*STEPS, "model.head=mixture"]),
         ("forecast", "mlp", STEPS),
+        ("forecast", "linear", STEPS),
         ("forecast", "boosting", ["baselines.statistical=[]"]),
     ],
 }

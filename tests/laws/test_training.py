@@ -40,7 +40,13 @@ from ensue.training.fit import fit, reopen
 from ensue.training.folder.run import Run
 from ensue.training.gradient import GradientLearner
 from ensue.training.schedules import Plateau, scale
-from ensue.training.settings import HardwareSettings, ScheduleSettings, TrainingSettings
+from ensue.training.settings import (
+    ConstantSettings,
+    CosineSettings,
+    HardwareSettings,
+    PlateauSettings,
+    TrainingSettings,
+)
 from ensue.training.time_budget import TimedStart, steps_within
 
 
@@ -278,7 +284,7 @@ def record_feed() -> Any:
 
 
 def test_schedules_against_values_by_hand() -> None:
-    cosine = ScheduleSettings(name="cosine", warmup=4, min_ratio=0.1)
+    cosine = CosineSettings(warmup=4, min_ratio=0.1)
     none = Plateau()
     assert [scale(step, 104, none, cosine) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     flat_until = 5.2
@@ -292,12 +298,12 @@ def test_schedules_against_values_by_hand() -> None:
         1.0,
     ]  # the warm-up is never more than a fifth
     assert scale(5, None, none, cosine) == scale(5, 104, none, cosine) == 1.0
-    constant = ScheduleSettings(name="constant", warmup=0)
+    constant = ConstantSettings(warmup=0)
     assert [scale(step, 10, none, constant) for step in (0, 9)] == [1.0, 1.0]
 
 
 def test_plateau_comes_down_when_validation_stalls_and_not_below_the_floor() -> None:
-    settings = ScheduleSettings(name="plateau", patience=1, factor=0.1, min_ratio=0.05, warmup=0)
+    settings = PlateauSettings(patience=1, factor=0.1, min_ratio=0.05, warmup=0)
     plateau, scales = Plateau(), []
     for validation in (2.0, 1.9, 1.95, 1.9, 1.8, 1.9, 1.9, 1.9, 1.9):
         plateau = plateau.after(validation, settings)

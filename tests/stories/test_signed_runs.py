@@ -42,7 +42,7 @@ KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "hmm": ("tag", "hmm", {}),
     "most-frequent-tag": ("tag", "most-frequent-tag", {}),
     "steps": ("forecast", "lstm", {}),
-    "direct": ("forecast", "direct", {}),
+    "mlp": ("forecast", "mlp", {}),
     "ridge": ("forecast", "ridge", {}),
     "boosting": ("forecast", "boosting", {}),
     "dtw": ("forecasts", "dtw", {}),
@@ -355,7 +355,7 @@ HUGE: list[tuple[str, str, int]] = [
     ("steps", "sample_paths", 10**9),
     ("characters", "training.batching.batch_size", 2**62),
     ("characters", "training.hardware.threads", 2**31),
-    ("direct", "model.width", 10**9),
+    ("mlp", "model.width", 10**9),
 ]
 """Kind, a setting of numbers, and what is asked for: gigabytes."""
 

@@ -37,7 +37,7 @@ def check(
     from ensue.data.check import check as examine
     from ensue.errors import DataError
     from ensue.training.contract import Reading, Working
-    from ensue.training.settings import TextBatchingSettings
+    from ensue.training.settings import StreamsSettings
 
     if not data:
         raise DataError("no data given", where="check", hint="give files or folders")
@@ -48,7 +48,7 @@ def check(
         def on_read(done: int, total: int, left: float | None) -> None:
             progress(Reading(done, total, left) if done < total else checking)
 
-        report = examine(data, task, own, set_, TextBatchingSettings().sequence_length, on_read)
+        report = examine(data, task, own, set_, StreamsSettings().sequence_length, on_read)
     print_json_report(report) if json else show(report)
     return 2 if report.problems else 0
 

@@ -27,12 +27,24 @@ from ensue.state import State
 Head = Annotated[Any, Choice(NUMBERS)]
 
 
-class DirectSettings(Settings):
-    """Settings of a direct forecaster."""
+class LinearSettings(Settings):
+    """Settings of a direct forecaster that is linear in the window."""
 
-    name: Literal["direct"] = "direct"
-    depth: int = Field(0, ge=0, le=1000)
-    """Hidden layers; 0 is linear in the window."""
+    name: Literal["linear"] = "linear"
+    head: Head = GaussianSettings()
+    """Distribution of each value."""
+
+    def build(self, sizes: Sizes) -> DirectForecaster:
+        """Build the network."""
+        return DirectForecaster(self.head, sizes)
+
+
+class MLPSettings(Settings):
+    """Settings of a direct forecaster with hidden layers."""
+
+    name: Literal["mlp"] = "mlp"
+    depth: int = Field(2, ge=1, le=1000)
+    """Hidden layers."""
     width: int = Field(128, ge=1)
     """Units of each hidden layer."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -42,16 +54,18 @@ class DirectSettings(Settings):
 
     def build(self, sizes: Sizes) -> DirectForecaster:
         """Build the network."""
-        return DirectForecaster(self, sizes)
+        return DirectForecaster(self.head, sizes, self.width, self.depth, self.dropout)
 
 
 class DirectForecaster(ParameterMixin, Predictor, Forecasting):
     """y_{t+1..t+horizon} ~ head(net(y_{t-window+1..t}, known, past, static))."""
 
-    def __init__(self, settings: DirectSettings, sizes: Sizes) -> None:
+    def __init__(
+        self, head: Any, sizes: Sizes, width: int = 0, depth: int = 0, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.sizes, self.horizon = sizes, sizes.horizon
-        self.deep = settings.depth > 0
+        self.deep = depth > 0
         known = sizes.calendar + (sizes.known - sizes.calendar) * sizes.horizon
         inputs = (
             sizes.window * (sizes.channels + sizes.past)
@@ -59,10 +73,9 @@ class DirectForecaster(ParameterMixin, Predictor, Forecasting):
             + sizes.static
             + 2 * sizes.channels * self.deep
         )
-        self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
-        features = settings.width if settings.depth else inputs
-        self.head = settings.head.build(features, sizes.horizon * sizes.channels)
-        if not settings.depth:
+        self.net = hidden_layers(inputs, width, depth, dropout)
+        self.head = head.build(width if self.deep else inputs, sizes.horizon * sizes.channels)
+        if not self.deep:
             # The mean of the window is the forecast to begin with, at every step.
             nn.init.zeros_(self.head.linear.weight)
 

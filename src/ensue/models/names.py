@@ -13,7 +13,7 @@ from ensue.layers import ENCODERS, LAYERS, RecurrentSettings
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.baselines.lm_bayes import LMBayesSettings
 from ensue.models.classifier import ClassifierSettings
-from ensue.models.direct import DirectSettings
+from ensue.models.direct import LinearSettings, MLPSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.models.tagger import TaggerSettings
 from ensue.models.tree import TreeSettings
@@ -37,7 +37,8 @@ SIZES: dict[type[Settings], Mapping[str, tuple[int, int, int, int]]] = {
         "width": (48, 96, 128, 256),
     },
     AutoregressiveSettings: {"width": (16, 32, 64, 128)},
-    DirectSettings: {"width": (64, 128, 256, 512)},
+    LinearSettings: {},
+    MLPSettings: {"width": (64, 128, 256, 512)},
 }
 """Every network, and its dimensions in the sizes tiny, small, base and large."""
 
@@ -55,8 +56,8 @@ def name_model(model: Settings) -> str:
     """
     if isinstance(model, TreeSettings):
         return f"{model.cell} tree {model.width}"
-    if isinstance(model, DirectSettings):
-        return f"mlp {model.depth} x {model.width}" if model.depth else "linear"
+    if isinstance(model, MLPSettings):
+        return f"mlp {model.depth} x {model.width}"
     part: Any = model
     if not hasattr(part, "body"):
         return part.name

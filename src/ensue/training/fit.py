@@ -28,7 +28,7 @@ from ensue.training.folder.checkpoint import Checkpoint, LoopState
 from ensue.training.folder.run import CHECKPOINT, Run
 from ensue.training.interrupt import catch_interrupt
 from ensue.training.schedules import scale
-from ensue.training.settings import TrainingSettings
+from ensue.training.settings import PlateauSettings, TrainingSettings
 from ensue.training.time_budget import EVALUATIONS, TimedStart
 
 OVERRUN = 0.1
@@ -238,7 +238,7 @@ class _Fit:
             self.state = replace(self.state, solved=self.state.solved + 1 if solved else 0)
             if self.sample and (shown := self.sample()):
                 self._emit(Sample(self.state.step, *shown))
-        if validation is not None:
+        if validation is not None and isinstance(self.settings.schedule, PlateauSettings):
             plateau = self.state.plateau.after(validation, self.settings.schedule)
             self.state = replace(self.state, plateau=plateau)
         self._reported += perf_counter() - began  # the reported speed is that of the steps alone

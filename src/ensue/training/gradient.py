@@ -16,7 +16,7 @@ from ensue.state import State, detach, map_state, walk_tensors
 from ensue.training.contract import Learner, Snapshot, Update
 from ensue.training.devices import random_state, set_random_state, to_device
 from ensue.training.failure import NonFiniteError, diagnose
-from ensue.training.settings import OptimiserSettings, TrainingSettings
+from ensue.training.settings import AdamWSettings, SGDSettings, TrainingSettings
 
 MIN_LOSS_SCALE = 1e-3
 """fp16 halves its loss scale while gradients overflow; below this, the scale is not the cause."""
@@ -192,7 +192,7 @@ class GradientLearner(Learner):
         parameters = [one for group in self._optimiser.param_groups for one in group["params"]]
         known = (
             ("momentum_buffer",)
-            if self.settings.optimiser.name == "sgd"
+            if isinstance(self.settings.optimiser, SGDSettings)
             else ("step", "exp_avg", "exp_avg_sq")
         )
         for name in tensors:
@@ -241,7 +241,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
+def _optimiser(network: nn.Module, settings: AdamWSettings | SGDSettings) -> torch.optim.Optimizer:
     """Make the optimiser, with weight decay for matrices only."""
     matrices = [one for one in network.parameters() if one.requires_grad and one.dim() > 1]
     others = [one for one in network.parameters() if one.requires_grad and one.dim() <= 1]
@@ -250,7 +250,7 @@ def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.O
         {"params": others, "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    if settings.name == "sgd":
+    if isinstance(settings, SGDSettings):
         return torch.optim.SGD(
             groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True
         )

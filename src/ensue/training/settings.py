@@ -6,11 +6,11 @@ The defaults suit small recurrent networks over characters on a CPU.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ensue.settings import Settings, SizeName
+from ensue.settings import Choice, Settings, SizeName
 
 
 class BatchingSettings(Settings):
@@ -22,52 +22,119 @@ class BatchingSettings(Settings):
     """Gradient accumulation: parts that each batch is computed in, to save memory."""
 
 
-class TextBatchingSettings(BatchingSettings):
-    """Mini-batches of texts: size, sequence length and order."""
+class RecordsSettings(BatchingSettings):
+    """Mini-batches of whole records, such as lines."""
 
-    mode: Literal["streams", "windows", "records"] | None = None
-    """streams: contiguous, state carried; windows: shuffled, overlapping; records: whole lines.
-    Default: records if there are any, else streams."""
+    name: Literal["records"] = "records"
+
+
+class StreamsSettings(BatchingSettings):
+    """Mini-batches of contiguous pieces of one long text, with the state carried."""
+
+    name: Literal["streams"] = "streams"
     sequence_length: int = Field(64, ge=1)
-    """Symbols per sequence: truncation of back-propagation in streams, length of a window; records
-    are never cut."""
+    """Symbols per sequence: truncation of back-propagation."""
+
+
+class AutoBatchingSettings(BatchingSettings):
+    """Mini-batches of records if there are any, else of streams."""
+
+    name: Literal["auto"] = "auto"
+    sequence_length: int = Field(64, ge=1)
+    """Symbols per sequence of one long text: truncation of back-propagation."""
+
+
+class WindowsSettings(BatchingSettings):
+    """Mini-batches of shuffled, overlapping windows of a text."""
+
+    name: Literal["windows"] = "windows"
+    sequence_length: int = Field(64, ge=1)
+    """Symbols per window."""
     stride: int = Field(3, ge=1)
     """Symbols between the starts of two windows."""
     loss_on: Literal["all", "last"] = "all"
     """Steps of a window that the loss counts: all, or the last one."""
 
 
-class OptimiserSettings(Settings):
-    """Optimiser: learning rate, momentum, weight decay and clipping."""
+TEXT_BATCHING: dict[str, type[Settings]] = {
+    "auto": AutoBatchingSettings,
+    "streams": StreamsSettings,
+    "windows": WindowsSettings,
+    "records": RecordsSettings,
+}
+"""How a text is cut into the sequences of a batch."""
 
-    name: Literal["adamw", "sgd"] = "adamw"
-    """Optimiser: adamw (Loshchilov & Hutter 2019) or sgd (with classical momentum)."""
+
+class OptimiserSettings(Settings):
+    """Settings of every optimiser."""
+
     learning_rate: float = Field(0.003, gt=0, allow_inf_nan=False)
-    """Learning rate at its peak; sgd needs about 100 times more."""
+    """Learning rate at its peak; sgd needs about 100 times more than adamw."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """Momentum of sgd; beta1 of adamw."""
-    beta2: float = Field(0.99, ge=0, lt=1)
-    """Decay of adamw's running mean of squared gradients."""
     weight_decay: float = Field(0.05, ge=0, allow_inf_nan=False)
     """Weight decay of matrices; biases and gains have none."""
     max_grad_norm: float = Field(1.0, gt=0, allow_inf_nan=True)
     """Gradient clipping: largest norm; inf is no clipping."""
 
 
-class ScheduleSettings(Settings):
-    """Learning rate schedule."""
+class AdamWSettings(OptimiserSettings):
+    """AdamW (Loshchilov & Hutter 2019)."""
 
-    name: Literal["cosine", "plateau", "constant"] = "cosine"
-    """cosine: half a cosine down to min_ratio; plateau: reduced whenever validation stalls;
-    constant."""
+    name: Literal["adamw"] = "adamw"
+    beta2: float = Field(0.99, ge=0, lt=1)
+    """Decay of the running mean of squared gradients."""
+
+
+class SGDSettings(OptimiserSettings):
+    """Stochastic gradient descent with classical momentum."""
+
+    name: Literal["sgd"] = "sgd"
+
+
+OPTIMISERS: dict[str, type[Settings]] = {"adamw": AdamWSettings, "sgd": SGDSettings}
+
+
+class ConstantSettings(Settings):
+    """The peak learning rate, after a warm-up."""
+
+    name: Literal["constant"] = "constant"
+    warmup: int = Field(50, ge=0)
+    """Steps of linear warm-up; at most a fifth of the training."""
+
+
+class CosineSettings(Settings):
+    """Half a cosine down to min_ratio, after a warm-up."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup: int = Field(50, ge=0)
+    """Steps of linear warm-up; at most a fifth of the training."""
+    min_ratio: float = Field(0.02, ge=0, le=1)
+    """Lowest learning rate, as a share of the peak."""
+
+
+class PlateauSettings(Settings):
+    """The peak learning rate, reduced whenever validation stalls."""
+
+    name: Literal["plateau"] = "plateau"
     warmup: int = Field(50, ge=0)
     """Steps of linear warm-up; at most a fifth of the training."""
     min_ratio: float = Field(0.02, ge=0, le=1)
     """Lowest learning rate, as a share of the peak."""
     factor: float = Field(0.5, gt=0, lt=1)
-    """Factor by which plateau reduces the learning rate."""
+    """Factor by which the learning rate is reduced."""
     patience: int = Field(2, ge=0)
-    """Evaluations without improvement before plateau reduces the learning rate."""
+    """Evaluations without improvement before it is reduced."""
+
+
+SCHEDULES: dict[str, type[Settings]] = {
+    "cosine": CosineSettings,
+    "plateau": PlateauSettings,
+    "constant": ConstantSettings,
+}
+Optimiser = Annotated[Any, Choice(OPTIMISERS, "adamw")]
+Schedule = Annotated[Any, Choice(SCHEDULES, "cosine")]
+TextBatching = Annotated[Any, Choice(TEXT_BATCHING, "auto")]
 
 
 class HardwareSettings(Settings):
@@ -94,9 +161,9 @@ class TrainingSettings(Settings):
     """Optimiser steps, one per batch."""
     batching: BatchingSettings = BatchingSettings()
     """Mini-batches of examples."""
-    optimiser: OptimiserSettings = OptimiserSettings()
+    optimiser: Optimiser = AdamWSettings()
     """Optimiser: learning rate, momentum, weight decay and clipping."""
-    schedule: ScheduleSettings = ScheduleSettings()
+    schedule: Schedule = CosineSettings()
     """Learning rate schedule."""
     hardware: HardwareSettings = HardwareSettings()
     """Device, threads and floating-point precision."""
@@ -115,8 +182,9 @@ class TrainingSettings(Settings):
 class TextTrainingSettings(TrainingSettings):
     """Training budget and procedure of a language model."""
 
-    batching: TextBatchingSettings = TextBatchingSettings()
-    """Mini-batches of texts: size, sequence length and order."""
+    batching: TextBatching = AutoBatchingSettings()
+    """Mini-batches of texts: size, sequence length and order; auto: records if there are any, else
+    streams."""
 
 
 class TrainingOptions(Settings):

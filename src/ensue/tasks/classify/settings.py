@@ -21,9 +21,9 @@ from ensue.models.names import Models
 from ensue.models.tree import TreeSettings
 from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import (
+    AdamWSettings,
     BatchingSettings,
-    OptimiserSettings,
-    ScheduleSettings,
+    CosineSettings,
     TrainingSettings,
 )
 
@@ -72,8 +72,8 @@ class ClassifySettings(Settings):
     """Pretrained run of `generate`: its codec is used, and its weights where their shapes fit."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=32),
-        optimiser=OptimiserSettings(learning_rate=0.002, weight_decay=0.1),
-        schedule=ScheduleSettings(warmup=20),
+        optimiser=AdamWSettings(learning_rate=0.002, weight_decay=0.1),
+        schedule=CosineSettings(warmup=20),
         ema_decay=0.98,
         patience=8,
     )
@@ -109,8 +109,8 @@ READER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "model": TreeSettings(),
         "training": TrainingSettings(
             batching=BatchingSettings(batch_size=25),
-            optimiser=OptimiserSettings(learning_rate=0.002, weight_decay=0.05, max_grad_norm=5.0),
-            schedule=ScheduleSettings(warmup=20),
+            optimiser=AdamWSettings(learning_rate=0.002, weight_decay=0.05, max_grad_norm=5.0),
+            schedule=CosineSettings(warmup=20),
             ema_decay=0.99,
             patience=8,
         ),

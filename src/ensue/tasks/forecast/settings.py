@@ -12,22 +12,22 @@ from ensue.layers import LAYERS
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
-from ensue.models.direct import DirectSettings
+from ensue.models.direct import LinearSettings, MLPSettings
 from ensue.models.names import Models
 from ensue.settings import Choice, Flag, Settings
-from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
+from ensue.training.settings import AdamWSettings, BatchingSettings, TrainingSettings
 
 MODELS = Models(
     "forecast",
     {
         "autoregressive": AutoregressiveSettings,
-        "direct": DirectSettings,
+        "linear": LinearSettings,
+        "mlp": MLPSettings,
         "ridge": RidgeSettings,
         "boosting": BoostingSettings,
     },
     layers=LAYERS,
     network=lambda body: AutoregressiveSettings(body=body),
-    others={"linear": DirectSettings(depth=0), "mlp": DirectSettings(depth=2)},
     size="small",
 )
 
@@ -65,7 +65,7 @@ class ForecastSettings(Settings):
     """Baselines."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=64),
-        optimiser=OptimiserSettings(learning_rate=0.002),
+        optimiser=AdamWSettings(learning_rate=0.002),
         patience=6,
     )
     """Training of a network: budget, batches, optimiser and schedule."""

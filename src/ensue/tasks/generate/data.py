@@ -57,7 +57,9 @@ def _load_or_read(
 ) -> Prepared:
     def read(cache: Cache) -> Prepared:
         paths, reading = sources(files, settings.data, cache.folder)
-        context, report = settings.training.batching.sequence_length, _report_reading(on_event)
+        # Records have no context; one long text must be longer than the one it has.
+        context = getattr(settings.training.batching, "sequence_length", 0)
+        report = _report_reading(on_event)
         parts = prepare(
             paths,
             reading,

@@ -41,7 +41,7 @@ from ensue.tasks.pipeline import Baseline, Training
 from ensue.training import devices
 from ensue.training.contract import Callback, Note, Working
 from ensue.training.folder.run import METRICS, Run
-from ensue.training.settings import TextBatchingSettings
+from ensue.training.settings import AutoBatchingSettings, RecordsSettings, WindowsSettings
 
 VALIDATION_SYMBOLS = 100_000
 """Symbols of the validation part that are scored at each validation during training."""
@@ -281,12 +281,9 @@ def validation_symbols(size: int) -> int:
     return min(VALIDATION_SYMBOLS, max(MAX_PROBABILITIES // size, MIN_VALIDATION_SYMBOLS))
 
 
-def make_feed(batching: TextBatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
-    """Make the training batches: streams of one long text, or records, unless set otherwise."""
-    by = batching.mode or ("streams" if codec.end is None else "records")
-    if by == "streams":
-        return Streams(corpus, codec.start, batching.batch_size, batching.sequence_length)
-    if by == "windows":
+def make_feed(batching: Any, codec: Codec, corpus: Corpus, seed: int) -> Feed:
+    """Make the training batches as one of TEXT_BATCHING says."""
+    if isinstance(batching, WindowsSettings):
         return Windows(
             corpus,
             codec.start,
@@ -296,6 +293,9 @@ def make_feed(batching: TextBatchingSettings, codec: Codec, corpus: Corpus, seed
             seed,
             batching.loss_on,
         )
+    whole = isinstance(batching, AutoBatchingSettings) and codec.end is not None
+    if not whole and not isinstance(batching, RecordsSettings):
+        return Streams(corpus, codec.start, batching.batch_size, batching.sequence_length)
     return Records(corpus, codec.start, batching.batch_size, LONGEST_RECORD, seed)
 
 

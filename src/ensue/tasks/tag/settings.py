@@ -14,7 +14,7 @@ from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
 from ensue.models.names import Models
 from ensue.models.tagger import TaggerSettings
 from ensue.settings import Choice, Flag, Settings
-from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
+from ensue.training.settings import AdamWSettings, BatchingSettings, TrainingSettings
 
 MODELS = Models(
     "tag",
@@ -45,7 +45,7 @@ class TagSettings(Settings):
     """Model: lstm, gru or another cell, convolution, recurrent, hmm, most-frequent-tag."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=16),
-        optimiser=OptimiserSettings(learning_rate=0.004, weight_decay=0.01),
+        optimiser=AdamWSettings(learning_rate=0.004, weight_decay=0.01),
         ema_decay=0.99,
     )
     """Training: budget, batches, optimiser and schedule."""
