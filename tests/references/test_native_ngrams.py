@@ -245,6 +245,22 @@ def test_a_damaged_table_is_never_read_outside_of_itself() -> None:
             assert place.max() < len(arrays[f"grams.{n}"])
 
 
+def test_a_symbol_without_probability_and_n_grams_out_of_order_are_refused() -> None:
+    model = estimate(*text_of(300), 300, NgramSettings(order=3)).packed()
+    text = torch.arange(8)[None]
+    arrays = {name: array.copy() for name, array in model.arrays().items()}
+    for n in (1, 2, 3):
+        arrays[f"grams.{n}"].view(model.table.records[n - 1].grams.dtype)["probability"] = 0
+    model.load(arrays)
+    with pytest.raises(RunError, match="it gives a symbol no probability; train it again"):
+        model(text, model.initial(1))[0].log_prob(text)
+    arrays["far.1"][:] = arrays["far.1"][::-1].copy()
+    arrays["base.1"][:] = arrays["base.1"][::-1].copy()
+    model.load(arrays)
+    with pytest.raises(RunError, match="its n-grams are not in order; train it again"):
+        _ = model.table.plain
+
+
 def test_packed_arrays_that_do_not_fit_are_refused() -> None:
     arrays = estimate(*text_of(300), 300, NgramSettings(order=3)).packed().arrays()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.types import _size
 
-from ensue.models.ngram.packed import PackedTable
+from ensue.models.ngram.packed import PackedTable, check
 from ensue.models.ngram.table import Nodes, Table
 
 
@@ -67,6 +67,8 @@ class NextSymbol(Distribution):
             probability = self.table.query(
                 [context.ravel() for context in contexts], symbols.ravel()
             )
+        # Smoothing leaves a probability to each symbol: only a damaged model has none.
+        check(bool((probability > 0).all()), "it gives a symbol no probability")
         return torch.from_numpy(np.log(probability)).reshape(value.shape).to(self.device)
 
     def at(self, steps: Tensor) -> tuple[Tensor, Tensor]:

@@ -73,6 +73,7 @@ class PackedTable:
         orders = [unigram_table(first.values("probability"), first.values("backoff"))]
         for below, level in zip(self.records, self.records[1:], strict=False):
             begins = below.begins(np.arange(len(below.grams) + 1), len(level.grams))
+            check(bool((np.diff(begins) >= 0).all()), "its n-grams are not in order")
             probability, backoff = level.values("probability"), level.values("backoff")
             orders.append(
                 OrderTable(level.symbols(), np.diff(begins), probability, backoff, self.size)
@@ -170,15 +171,9 @@ class PackedTable:
             fits = _fits(kind, grams, sparse, *others)
             check(fits and (n > 1 or len(grams) == size + 1), f"its {n}-grams do not fit together")
             found = Records(grams.view(kind)[:, 0], sparse.view(kind["symbol"].base), *others)
-            finite = all(
-                np.isfinite(found.grams[:CHECKED][name]).all()
-                for name in VALUES
-                if name in (kind.names or ())
-            )
-            check(
-                finite and bool(np.isfinite(found.books).all()),
-                f"its {n}-grams have numbers that are not finite",
-            )
+            values = [found.grams[:CHECKED][one] for one in VALUES if one in (kind.names or ())]
+            finite = all(np.isfinite(one).all() for one in (*values, found.books))
+            check(finite, f"its {n}-grams have numbers that are not finite")
             records.append(found)
         return PackedTable(size, records)
 
