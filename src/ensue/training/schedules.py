@@ -43,6 +43,7 @@ def scale(step: int, steps: int | None, plateau: Plateau, settings: Any) -> floa
 
     `settings` are those of one of SCHEDULES. `steps` is None while the number is unknown.
 
+    >>> from ensue.training.settings import CosineSettings
     >>> settings = CosineSettings(warmup=10, min_ratio=0.0)
     >>> [round(scale(step, 1000, Plateau(), settings), 3) for step in (0, 4, 10, 50, 525, 999)]
     [0.1, 0.5, 1.0, 1.0, 0.5, 0.0]
