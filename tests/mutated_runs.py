@@ -281,7 +281,10 @@ def of_tensors(data: bytes, dice: random.Random) -> bytes:
             )
     if note is None:
         return save(tensors)
-    return pack_tensors(tensors, note)
+    # New memory: a number that was repeated has a stride of 0, which has no bytes to sum.
+    return pack_tensors(
+        {name: torch.from_numpy(one.numpy().copy()) for name, one in tensors.items()}, note
+    )
 
 
 CHANGE: dict[str, Callable[[bytes, random.Random], bytes]] = {
