@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ensue.atomic_io import write_errors
+from ensue.atomic_io import format_errors, write_errors
 from ensue.cache import Cache
 from ensue.data.contract import Finding
-from ensue.data.dataset import Dataset
+from ensue.data.dataset import CONTENTS, Dataset
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
@@ -74,7 +74,12 @@ class DataSource(Generic[S, D]):
     def _load_or_read(self, run: Run, settings: S, files: Sequence[Path]) -> Prepared[D]:
         def load(folder: Path) -> Prepared[D] | None:
             found = self.dataset.load(folder)
-            return None if found is None else Prepared(found[0], **found[1])
+            if found is None:
+                return None
+            dataset, values = found
+            with format_errors(str(folder / CONTENTS)):
+                about = {**values["about"], "files": dict(values["about"]["files"])}
+                return Prepared(dataset, about, list(map(str, values["findings"])))
 
         def read(cache: Cache) -> Prepared[D]:
             prepared = self.read(settings, files, cache)
