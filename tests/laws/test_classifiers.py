@@ -114,3 +114,18 @@ def test_predictions_need_no_scikit_learn(name: str, shape: Fields, monkeypatch)
     assert answers(again, examples(5, 3, shape, "multiclass"), [*range(5)]).shape == (5, SIZE)
     with pytest.raises(ImportError):
         again.fit(examples(60, 1, shape, "multiclass"), examples(30, 2, shape, "multiclass"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [
+        ("multiclass", [-0.5, 1.5]),
+        ("ordinal", [0.5, 0.6]),
+        ("multilabel", [0.5, 1.5]),
+        ("regression", [0.0, -1.0]),
+    ],
+)
+def test_shares_that_are_no_distribution_are_refused(kind: str, numbers: list[float]) -> None:
+    model = MODELS.parts["majority"]().build(Fields({}, {}), kind, 2)
+    with pytest.raises(RunError, match="not a distribution"):
+        model.load({"numbers": np.array(numbers)})

@@ -168,6 +168,13 @@ def test_forecasts_do_not_depend_on_the_unit_of_the_data(name: str, unit: float)
     assert all(torch.isfinite(one.grad).all() for one in other.parameters() if one.grad is not None)
 
 
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_network_that_diverged_has_a_loss_that_is_not_a_number(name: str) -> None:
+    head, raw = made(name)
+    cost, _ = head.cost(raw * torch.nan, torch.zeros(1).double(), SCALE)
+    assert torch.isnan(cost).all()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_one_huge_value_leaves_the_loss_finite(name: str) -> None:
     given = panel()

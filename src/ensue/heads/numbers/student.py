@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import StudentT
+from torch.distributions import Chi2, Distribution, StudentT
 from torch.nn import functional as F
 
 from ensue.heads.numbers.contract import LEAST, NumbersHead
@@ -24,13 +24,25 @@ class StudentSettings(Settings):
         return Student(features, size, places=3)
 
 
+class UncheckedStudentT(StudentT):
+    """Student's t distribution whose parameters may be NaN; torch's own checks its chi-squared.
+
+    A network that diverged then gives a loss that is NaN, which the training reports.
+    """
+
+    def __init__(self, df: Tensor, loc: Tensor, scale: Tensor) -> None:
+        self.df, self.loc, self.scale = torch.broadcast_tensors(df, loc, scale)
+        self._chi2 = Chi2(self.df, validate_args=False)
+        Distribution.__init__(self, self.df.shape, validate_args=False)
+
+
 class Student(NumbersHead):
     """y ~ t(freedom, mean, spread), freedom = 2 + softplus(.), so that the variance is finite."""
 
     def distribution(self, raw: Tensor, scale: Tensor) -> StudentT:
         """Build the t distributions."""
         freedom = 2.0 + LEAST + F.softplus(raw[..., 2] + 2.0)
-        return StudentT(freedom, raw[..., 0], F.softplus(raw[..., 1]) + LEAST, validate_args=False)
+        return UncheckedStudentT(freedom, raw[..., 0], F.softplus(raw[..., 1]) + LEAST)
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
         """Sample by the polar method (Bailey 1994).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from ensue.batch import Batch
 from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
 from ensue.data.labelled import Fields
+from ensue.errors import RunError
 from ensue.models.contract import Predictor
 from ensue.models.parameters import ArrayMixin
 from ensue.settings import Settings
@@ -59,14 +61,27 @@ class MajorityClass(ArrayMixin, Predictor):
             numbers = (np.bincount(target, minlength=size) + 1) / (len(target) + size)
         self.numbers = torch.from_numpy(np.float64(numbers))
 
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Load what `arrays` returned. Raises RunError if they describe no distribution."""
+        super().load(arrays)
+        fits = bool((self.numbers[-1:] if self.kind == "regression" else self.numbers).min() > 0)
+        if self.kind == "multilabel":
+            fits &= bool(self.numbers.max() < 1)
+        elif self.kind != "regression":
+            fits &= abs(float(self.numbers.sum()) - 1) < 1e-6
+        if not fits:
+            raise RunError(
+                "the saved 'numbers' is not a distribution", hint="use the arrays of its training"
+            )
+
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Return the same distribution for every row."""
         numbers = self.numbers.to(batch.lengths.device).expand(len(batch.lengths), -1)
         if self.kind == "regression":
-            return Normal(numbers[:, 0], numbers[:, 1])
+            return Normal(numbers[:, 0], numbers[:, 1], validate_args=False)
         if self.kind == "multilabel":
-            return Independent(Bernoulli(numbers), 1)
-        return Categorical(numbers)
+            return Independent(Bernoulli(numbers, validate_args=False), 1, validate_args=False)
+        return Categorical(numbers, validate_args=False)
 
     @property
     def parameter_count(self) -> int:
