@@ -46,4 +46,5 @@ def test_keys_are_words_of_the_field(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert set(about["ngram"]) == {
         *("symbols", "highest_order", "memory", "expected_cost", "validation")
     }
-    assert "parts_with_files" in json.loads((run / "cache" / "contents.json").read_text())
+    contents = json.loads((run / "cache" / "contents.json").read_text())
+    assert set(contents["dataset"]) == {"codec", "parts_with_files", "counts"}

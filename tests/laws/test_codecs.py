@@ -161,7 +161,7 @@ def test_nothing_but_the_training_part_is_seen(name, ends, tmp_path: Path):
         paths, codec = [tmp_path / "train.txt"], CODECS[name]()
         return prepare(
             paths, data, codec, seed=0, context=2, cache=tmp_path, on_read=lambda *_: None
-        ).codec.to_json()
+        ).dataset.codecs
 
     assert codec_of("xyz zyx\n" * 30) == codec_of("q\n")
 
@@ -180,6 +180,6 @@ def test_held_out_text_of_the_same_file_is_not_seen(name, tmp_path: Path):
         context=2,
         cache=tmp_path,
         on_read=lambda *_: None,
-    )
+    ).dataset
     assert prepared.codec.to_json() == codec.fit([train], False).to_json()
     assert prepared.codec.decode(prepared.train.ids) == prepared.codec.plain(train)

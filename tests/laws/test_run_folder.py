@@ -42,7 +42,7 @@ def refusal(path: Path) -> str:
 def test_what_was_written_comes_back(tmp_path: Path) -> None:
     a_run(tmp_path / "run").close()
     run = Run.open(tmp_path / "run")
-    assert (tmp_path / "run" / "run.toml").read_text().startswith("format = 3\n")
+    assert (tmp_path / "run" / "run.toml").read_text().startswith("format = 4\n")
     assert run.about["seed"] == 3
     assert set(run.about["versions"]) == {"python", "ensue", "torch", "numpy"}
     assert json.loads(run.read("codec.json")) == {"symbols": "ab"}
@@ -112,18 +112,18 @@ def test_another_format_names_the_version_that_made_it(tmp_path: Path) -> None:
     about = tmp_path / "run" / "run.toml"
     about.write_text(
         re.sub(
-            r'ensue = ".*"', 'ensue = "9.1"', about.read_text().replace("format = 3", "format = 4")
+            r'ensue = ".*"', 'ensue = "9.1"', about.read_text().replace("format = 4", "format = 5")
         )
     )
-    message = "the run has format 4, and this version reads 3; use it with ensue 9.1"
+    message = "the run has format 5, and this version reads 4; use it with ensue 9.1"
     assert message in refusal(tmp_path / "run")
 
 
 def test_an_older_format_of_this_version_is_trained_again(tmp_path: Path) -> None:
     a_run(tmp_path / "run").close()
     about = tmp_path / "run" / "run.toml"
-    about.write_text(about.read_text().replace("format = 3", "format = 2"))
-    message = "the run has format 2, and this version reads 3; train again"
+    about.write_text(about.read_text().replace("format = 4", "format = 3"))
+    message = "the run has format 3, and this version reads 4; train again"
     assert message in refusal(tmp_path / "run")
 
 

@@ -1,6 +1,7 @@
 """What every split obeys: each character or record is in one part, and the end of one long text
 is held out."""
 
+import dataclasses
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from ensue.data.codecs import Characters, Words
 from ensue.data.contract import SILENT, Piece
+from ensue.data.dataset import Examples, Prepared
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.feeds import ScoringFeed
-from ensue.data.prepare import Prepared, prepare
+from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord, draw_parts
+from ensue.data.text_parts import TextParts
 
 
 def parts_of(split, pieces: list[Piece]) -> dict[str, list[str]]:
@@ -71,9 +74,13 @@ def test_by_record_the_seed_draws_the_parts():
     assert (ByRecord(100, 0.1, 0.1, 1).part_of != ByRecord(100, 0.1, 0.1, 2).part_of).any()
 
 
-def prepared(
+def prepared(folder: Path, data: DataSettings, *names: str, **options) -> TextParts:
+    return read(folder, data, *names, **options).dataset
+
+
+def read(
     folder: Path, data: DataSettings, *names: str, codec=None, cache: str = "cache", on_read=None
-) -> Prepared:
+) -> Prepared[TextParts]:
     paths = [folder / name for name in names]
     on_read = on_read or (lambda *_: None)
     return prepare(
@@ -84,15 +91,17 @@ def prepared(
 def test_the_last_tenth_of_a_text_is_the_test(tmp_path):
     text = "".join(chr(97 + number % 26) for number in range(1000))
     (tmp_path / "a.txt").write_text(text)
-    run = prepared(tmp_path, DataSettings(validation=0.05), "a.txt")
+    found = read(tmp_path, DataSettings(validation=0.05), "a.txt")
+    run, about = found.dataset, found.about
     assert [run.codec.decode(corpus.ids) for _, corpus in run.parts()] == [
         text[50:900],
         text[:50],
         text[900:],
     ]
-    assert run.format == "text"
-    assert run.fingerprint[str(tmp_path / "a.txt")]["bytes"] == 1000
-    assert len(run.fingerprint[str(tmp_path / "a.txt")]["sha256"]) == 64
+    assert about["format"] == "text"
+    assert about["files"][str(tmp_path / "a.txt")]["bytes"] == 1000
+    assert len(about["files"][str(tmp_path / "a.txt")]["sha256"]) == 64
+    assert about["symbols"] == {"train": 850, "validation": 50, "test": 100}
 
 
 def test_given_files_are_whole_parts(tmp_path):
@@ -115,9 +124,9 @@ def test_given_files_are_whole_parts(tmp_path):
 def test_records_end_and_parts_hold_whole_records(tmp_path):
     lines = [f"name{number}" for number in range(200)]
     (tmp_path / "names.txt").write_text("\n".join(lines))
-    run = prepared(tmp_path, DataSettings(validation=0.05), "names.txt")
-    assert run.format == "lines"
-    found = []
+    made = read(tmp_path, DataSettings(validation=0.05), "names.txt")
+    run, found = made.dataset, []
+    assert made.about["format"] == "lines"
     for _, part in run.parts():
         records = [part.ids[begin:end] for begin, end in pairwise(part.offsets)]
         assert all(record[-1] == run.codec.end for record in records)
@@ -161,19 +170,68 @@ def test_other_data_is_read_with_the_same_codec(tmp_path):
     (tmp_path / "a.txt").write_text("abc abd abe " * 100)
     (tmp_path / "b.txt").write_text("abc xyz")
     run = prepared(tmp_path, DataSettings(format="text"), "a.txt")
-    _, reader = DataSettings(format=run.format).reader([tmp_path / "b.txt"], SILENT)
+    _, reader = DataSettings(format="text").reader([tmp_path / "b.txt"], SILENT)
     corpus = encode_corpus((piece.text for piece in reader.pieces()), run.codec)
     assert corpus.unknown_at.tolist() == [4, 5, 6]
     assert run.codec.decode(corpus.ids) == "abc \ufffd\ufffd\ufffd"
     assert (corpus.characters, corpus.bytes, corpus.words) == (7, 7, 2)
 
 
+def replaced(parts: TextParts, stream: str, kind: str, field: str, array) -> dict[str, Examples]:
+    one = parts.streams[stream]
+    return parts.streams | {
+        stream: dataclasses.replace(one, **{kind: getattr(one, kind) | {field: np.array(array)}})
+    }
+
+
+def test_a_text_is_restored_from_its_streams(tmp_path):
+    (tmp_path / "a.txt").write_text("abc abd abe " * 100)
+    (tmp_path / "b.txt").write_text("abc xyé")
+    given = DataSettings(format="text", test_file=str(tmp_path / "b.txt"))
+    parts = prepared(tmp_path, given, "a.txt")
+    assert len(parts["train"]) == len(parts["test"]) == 1  # one long text is one example
+    unknown = parts["test.unknown"]
+    assert unknown.static["at"].tolist() == [4, 5, 6]
+    assert bytes(unknown.steps["byte"]).decode() == "xyé"
+    again = TextParts.from_json(parts.streams, {}, parts.to_json())
+    assert again.given == ("test",)
+    for (_, one), (_, other) in zip(parts.parts(), again.parts(), strict=True):
+        same = {
+            name: np.array_equal(value, getattr(other, name)) for name, value in vars(one).items()
+        }
+        assert all(same.values()), same
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind", "field", "array", "told"),
+    [
+        ("test", "steps", "symbol", [200] * 7, "the text of the part test holds ids that are not"),
+        ("test.unknown", "static", "at", [4, 5, 10**9], "the unknown symbols of the part test"),
+        ("test.unknown", "static", "at", [3, 5, 6], "the unknown symbols of the part test"),
+        ("test.unknown", "static", "at", [5, 4, 6], "the unknown symbols of the part test"),
+        (
+            "test.unknown",
+            "static",
+            "nats",
+            [1.0, np.nan, 1],
+            "the unknown symbols of the part test",
+        ),
+        ("test.unknown", "steps", "byte", [999] * 4, "the spellings of the part test holds ids"),
+    ],
+)
+def test_streams_that_belong_to_no_text_are_refused(tmp_path, stream, kind, field, array, told):
+    (tmp_path / "a.txt").write_text("abc abd abe " * 100)
+    (tmp_path / "b.txt").write_text("abc xyé")
+    given = DataSettings(format="text", test_file=str(tmp_path / "b.txt"))
+    parts = prepared(tmp_path, given, "a.txt")
+    with pytest.raises(ValueError, match=told):
+        TextParts.from_json(replaced(parts, stream, kind, field, array), {}, parts.to_json())
+
+
 def test_a_file_that_is_in_two_parts_is_told(tmp_path):
     (tmp_path / "a.txt").write_text("abc abd abe " * 100)
     (tmp_path / "b.txt").write_text("abc abd abe " * 100)
-    run = prepared(
-        tmp_path, DataSettings(format="text", test_file=str(tmp_path / "b.txt")), "a.txt"
-    )
+    run = read(tmp_path, DataSettings(format="text", test_file=str(tmp_path / "b.txt")), "a.txt")
     assert [str(finding) for finding in run.findings] == [
         f"{tmp_path}/b.txt: has the same content as {tmp_path}/a.txt, which is in another part; "
         "give another file"

@@ -171,7 +171,7 @@ def test_tiny_shakespeare_is_split_as_in_nanogpt(tmp_path):
         context=64,
         cache=tmp_path,
         on_read=silent,
-    )
+    ).dataset
     assert run.codec.alphabet == "".join(sorted(set(text)))
     assert len(run.codec.alphabet) == 65
     assert run.codec.decode(run.test.ids) == text[int(0.9 * len(text)) :]
@@ -204,7 +204,7 @@ from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 folder, codec, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 run = prepare([folder / "a.txt"], DataSettings(format=kind), CODECS[codec](), seed=0, context=64,
-              cache=folder / codec, on_read=lambda *_: None)
+              cache=folder / codec, on_read=lambda *_: None).dataset
 status = Path("/proc/self/status")
 # What getrusage tells began with the memory of the tests' own process, of which this one is a copy.
 most = status.read_text().split("VmHWM:")[1].split()[0] if status.exists() else resource.getrusage(0).ru_maxrss

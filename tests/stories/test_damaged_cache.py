@@ -51,12 +51,12 @@ def tags(folder: Path) -> Path:
 MAKE = {"generate": text, "classify": labels, "tag": tags}
 OF_RUN = (".toml", ".json", ".safetensors", ".npy")
 DAMAGED = {
-    "generate": "train.npy",
+    "generate": "train.steps.symbol.npy",
     "classify": "train.steps.symbol.npy",
     "tag": "train.steps.word.npy",
 }
 OF_TEST = {
-    "generate": "test.npy",
+    "generate": "test.steps.symbol.npy",
     "classify": "test.steps.symbol.npy",
     "tag": "test.steps.word.npy",
 }

@@ -11,7 +11,6 @@ from tiny_runs import ASK, made
 import ensue
 from ensue import api
 from ensue.data.dataset import load_examples
-from ensue.data.store import load
 from ensue.errors import RunError
 from ensue.training.folder.run import Run
 
@@ -23,7 +22,7 @@ def look(verb: str, run: Path, name: str) -> None:
     """Look at what a bit may have flipped in, as the verbs do before they use it. Raises
     RunError."""
     if name.startswith("cache/"):
-        load(run / "cache") if verb == "generate" else load_examples(run / "cache")
+        load_examples(run / "cache")
     elif name.startswith("checkpoint/") or name.endswith(".jsonl"):
         Run.resume(run).close()
     else:

@@ -186,7 +186,10 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
         "the largest size that a file may have here is reached; raise it with `ulimit -f unlimited`"
     )
     code, told = limited(6_000, *line)
-    assert (code, told) == (2, f"ensue: {tmp_path}/run/cache/train.npy: {what}, and try again")
+    assert (code, told) == (
+        2,
+        f"ensue: {tmp_path}/run/cache/train.steps.symbol.npy: {what}, and try again",
+    )
     assert not (tmp_path / "run").exists()
     code, told = limited(700_000, *line)
     then = f"then resume from the last checkpoint with `ensue resume {tmp_path}/run`"

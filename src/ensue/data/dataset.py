@@ -1,7 +1,7 @@
 """Encoded examples: the fields of their steps, concatenated, and the static fields of each.
 
-All verbs but `generate` train on these. They are stored in the run folder, so that a run can be
-continued and inspected without its data files.
+Every verb trains on these. They are stored in the run folder, so that a run can be continued and
+inspected without its data files.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.atomic_io import format_errors
 from ensue.cache import Cache
+from ensue.data.contract import Finding
 
 Array = NDArray[Any]
 
@@ -108,17 +109,16 @@ class Dataset(ABC):
 
     @property
     @abstractmethod
-    def examples(self) -> Mapping[str, Examples]:
-        """The examples of each part: "train", "validation", "test", for some verbs others."""
+    def streams(self) -> Mapping[str, Examples]:
+        """The examples of each part: "train", "validation", "test", for some verbs others.
+
+        A further stream of a part, with offsets of its own, is named PART.NAME.
+        """
 
     @property
     @abstractmethod
     def codecs(self) -> dict[str, Any]:
         """The codecs as plain JSON values, which codec.json holds."""
-
-    @abstractmethod
-    def sample(self, every: int) -> Self:
-        """Return one in `every` examples of each part."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Dataset(ABC):
     @abstractmethod
     def from_json(
         cls,
-        examples: Mapping[str, Examples],
+        streams: Mapping[str, Examples],
         tables: Mapping[str, Array],
         values: Mapping[str, Any],
     ) -> Self:
@@ -140,11 +140,11 @@ class Dataset(ABC):
         return {}
 
     def __getitem__(self, part: str) -> Examples:
-        return self.examples[part]
+        return self.streams[part]
 
     def save(self, cache: Cache, more: Mapping[str, Any]) -> None:
         """Write the dataset, and JSON values beside it, into a new folder."""
-        save_examples(self.examples, {"dataset": self.to_json(), **more}, cache, self.tables)
+        save_examples(self.streams, {"dataset": self.to_json(), **more}, cache, self.tables)
 
     @classmethod
     def load(cls, folder: Path) -> tuple[Self, dict[str, Any]] | None:
@@ -158,6 +158,26 @@ class Dataset(ABC):
         with format_errors(str(folder / CONTENTS)):
             dataset = cls.from_json(found.examples, found.tables, found.values.pop("dataset"))
         return dataset, found.values
+
+
+D = TypeVar("D", bound=Dataset)
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[D]):
+    """The data of a run: read, split and encoded."""
+
+    dataset: D
+    about: Mapping[str, Any]
+    """What run.toml says about the data: "format", "files" (name to size and checksum), and more
+    that the task needs, such as the "examples" of each part."""
+    findings: Sequence[str | Finding]
+    """Notes on how the data was read."""
+
+    def save(self, cache: Cache) -> None:
+        """Write everything into a new folder."""
+        findings = [str(finding) for finding in self.findings]
+        self.dataset.save(cache, {"about": dict(self.about), "findings": findings})
 
 
 class Stored(NamedTuple):

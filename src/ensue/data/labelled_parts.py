@@ -57,7 +57,7 @@ class LabelledParts(Dataset):
     """The files that the field "file" of examples indexes."""
 
     @property
-    def examples(self) -> dict[str, Examples]:
+    def streams(self) -> dict[str, Examples]:
         """The examples of each part."""
         return {name: one.examples for name, one in self.parts.items()}
 
@@ -87,7 +87,7 @@ class LabelledParts(Dataset):
     @classmethod
     def from_json(
         cls,
-        examples: Mapping[str, Examples],
+        streams: Mapping[str, Examples],
         tables: Mapping[str, NDArray[Any]],
         values: Mapping[str, Any],
     ) -> LabelledParts:
@@ -95,7 +95,7 @@ class LabelledParts(Dataset):
         cases = {name: tuple(names) for name, names in values["cases"].items()}
         parts = {
             name: EncodedPart(one, **values["skipped"][name], cases=cases.get(name, ()))
-            for name, one in examples.items()
+            for name, one in streams.items()
         }
         content, labels = load_content(values["content"]), LabelCodec.from_json(values["labels"])
         made = cls(parts, content, labels, tuple(map(str, values["files"])))

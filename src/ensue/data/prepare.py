@@ -12,10 +12,12 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from ensue.data.contract import Codec, Corpus, Finding, Listener, Reader
+from ensue.data.dataset import Prepared
 from ensue.data.dataset_writer import CorpusWriter, encode_corpus
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord, Part, Split
+from ensue.data.text_parts import TextParts
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -47,28 +49,6 @@ The seconds are None for little data.
 """
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Prepared data of a run."""
-
-    train: Corpus
-    validation: Corpus
-    test: Corpus
-    codec: Codec
-    format: str
-    """Format of the data: text, lines or table."""
-    fingerprint: dict[str, dict[str, Any]]
-    """Size and checksum of each file on the disk, as "bytes" and "sha256"."""
-    findings: tuple[Finding, ...]
-    """Notes on how the data was read."""
-    given: tuple[Part, ...] = ()
-    """Parts that have files of their own."""
-
-    def parts(self) -> Iterator[tuple[Part, Corpus]]:
-        """Yield each part's name and corpus."""
-        yield from zip(PARTS, (self.train, self.validation, self.test), strict=True)
-
-
 def prepare(
     paths: Sequence[Path],
     data: DataSettings,
@@ -78,7 +58,7 @@ def prepare(
     context: int,
     cache: Path,
     on_read: OnRead,
-) -> Prepared:
+) -> Prepared[TextParts]:
     """Read, split and encode the data.
 
     `codec` is a member of CODECS; `context` is the context length of a model of one long text. Ids
@@ -108,13 +88,15 @@ def prepare(
     for part, reader in sources.given.items():
         for piece in reader.pieces(silent):
             writers[part].add(piece.text)
-    train, validation, test = (writers[part].finish() for part in PARTS)
-    _check_learnable(train, fitted, str(paths[0]), context)
+    parts = {part: writers[part].finish() for part in PARTS}
+    _check_learnable(parts["train"], fitted, str(paths[0]), context)
     progress.finish()
-    prints = fingerprint(sources.files, findings.append)
-    return Prepared(
-        train, validation, test, fitted, sources.kind, prints, tuple(findings), tuple(sources.given)
-    )
+    about = {
+        "format": sources.kind,
+        "files": fingerprint(sources.files, findings.append),
+        "symbols": {part: len(corpus) for part, corpus in parts.items()},
+    }
+    return Prepared(TextParts(**parts, codec=fitted, given=tuple(sources.given)), about, findings)
 
 
 def _record_beginning(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
@@ -164,7 +146,7 @@ class _Sources:
         if sum(path.stat().st_size for path in self.files) <= IN_MEMORY:
             return None
         cache.mkdir(parents=True, exist_ok=True)
-        return cache / f"{part}.npy"
+        return cache / f"{part}.steps.symbol.npy"
 
 
 def _open_sources(paths: Sequence[Path], data: DataSettings, listener: Listener) -> _Sources:

@@ -47,7 +47,7 @@ class TaggedParts(Dataset):
     """Words of the first sentences of the test part, to show as examples."""
 
     @property
-    def examples(self) -> Mapping[str, Examples]:
+    def streams(self) -> Mapping[str, Examples]:
         """The examples of each part."""
         return self.parts
 
@@ -80,7 +80,7 @@ class TaggedParts(Dataset):
     @classmethod
     def from_json(
         cls,
-        examples: Mapping[str, Examples],
+        streams: Mapping[str, Examples],
         tables: Mapping[str, NDArray[Any]],
         values: Mapping[str, Any],
     ) -> TaggedParts:
@@ -94,9 +94,9 @@ class TaggedParts(Dataset):
             raise ValueError("its tags are invalid")
         for part in PARTS:
             size = len(tags) if part == "test" else known
-            _check(examples[part], codec, size, f"of the part {part}")
+            _check(streams[part], codec, size, f"of the part {part}")
         first = [list(map(str, one)) for one in values["first"]]
-        return cls(examples, codec, tags, known, tokenizer, tables.get("vectors"), first)
+        return cls(streams, codec, tags, known, tokenizer, tables.get("vectors"), first)
 
 
 def encode_parts(

@@ -54,7 +54,7 @@ class SequenceTagger(RunMixin, BaseEstimator):
         with user_errors_as_value_errors():
             settings = self._settings(len(sentences))
             parts = _split_and_encode(sentences, settings, sorted(tags))
-        examples = {name: {"sentences": len(one)} for name, one in parts.examples.items()}
+        examples = {name: {"sentences": len(one)} for name, one in parts.streams.items()}
         data = {"format": "lists", "files": {}, "examples": examples}
         about = {"task": "tag", "sources": [], "settings": to_plain(settings), "data": data}
         self.run_ = train_run(

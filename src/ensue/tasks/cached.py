@@ -13,8 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from ensue.atomic_io import format_errors, write_errors
 from ensue.cache import Cache
-from ensue.data.contract import Finding
-from ensue.data.dataset import CONTENTS, Dataset
+from ensue.data.dataset import CONTENTS, Dataset, Prepared
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
@@ -23,27 +22,9 @@ from ensue.settings import Settings, read_stored
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import ABOUT, WEIGHTS, Run
 
-T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
 D = TypeVar("D", bound=Dataset)
 CODEC = "codec.json"
-
-
-@dataclass(frozen=True)
-class Prepared(Generic[D]):
-    """The data of a run: read, split and encoded."""
-
-    dataset: D
-    about: Mapping[str, Any]
-    """What run.toml says about the data: "format", "files" (name to size and checksum), "examples"
-    (part to count), and more that the task needs."""
-    findings: Sequence[str | Finding]
-    """Notes on how the data was read."""
-
-    def save(self, cache: Cache) -> None:
-        """Write everything into a new folder."""
-        findings = [str(finding) for finding in self.findings]
-        self.dataset.save(cache, {"about": dict(self.about), "findings": findings})
 
 
 @dataclass(frozen=True)
@@ -52,13 +33,14 @@ class DataSource(Generic[S, D]):
 
     settings: type[S]
     dataset: type[D]
-    read: Callable[[S, Sequence[Path], Cache], Prepared[D]]
-    """Read, split and encode files; a demo is written into the cache. Raises DataError."""
+    read: Callable[[S, Sequence[Path], Cache, Callback], Prepared[D]]
+    """Read, split and encode files, and report the progress of what takes long; a demo is written
+    into the cache. Raises DataError."""
 
     def prepare(self, run: Run, settings: S, files: Sequence[Path], on_event: Callback) -> D:
         """Read the data into the run, unless it is there, and describe it in run.toml."""
-        prepared = self._load_or_read(run, settings, files)
-        save_codecs(run, prepared.dataset)
+        prepared = self._load_or_read(run, settings, files, on_event)
+        save_codecs(run, prepared.dataset.codecs)
         run.describe({"data": dict(prepared.about)})
         for finding in prepared.findings:
             on_event(Note(str(finding)))
@@ -69,35 +51,56 @@ class DataSource(Generic[S, D]):
 
         Raises RunError where reading fails.
         """
-        return self._load_or_read(run, *read_settings(run, self.settings)).dataset
+        settings, files = read_settings(run, self.settings)
+        return self._load_or_read(run, settings, files, lambda _: None).dataset
 
-    def _load_or_read(self, run: Run, settings: S, files: Sequence[Path]) -> Prepared[D]:
-        def load(folder: Path) -> Prepared[D] | None:
-            found = self.dataset.load(folder)
-            if found is None:
-                return None
-            dataset, values = found
-            with format_errors(str(folder / CONTENTS)):
-                about = {**values["about"], "files": dict(values["about"]["files"])}
-                return Prepared(dataset, about, list(map(str, values["findings"])))
+    def _load_or_read(
+        self, run: Run, settings: S, files: Sequence[Path], on_event: Callback
+    ) -> Prepared[D]:
+        """Load the data from the cache; if it is gone or damaged, read it again into an empty one.
 
-        def read(cache: Cache) -> Prepared[D]:
-            prepared = self.read(settings, files, cache)
-            prepared.save(cache)
-            return prepared
+        A run that has described its data accepts no other: raises RunError if the sources are
+        missing or have changed.
+        """
+        folder = run.cache
+        try:
+            found = self._load(folder)
+            if found is not None:
+                _refuse_other_data(run, found.dataset)
+                return found
+            lost = RunError("the data is not in the run", where=str(folder))
+        except RunError as error:
+            lost = error
+        described = run.about.get("data")
+        if described is not None:
+            _refuse_unless_unchanged(described["files"], lost)
+        with _put_aside(folder):
+            cache = Cache(folder)
+            cache.begin()
+            found = self.read(settings, files, cache, on_event)
+            found.save(cache)
+            if described is not None and (
+                json.dumps(found.dataset.codecs).encode() != run.read(CODEC)
+                or _checksums(found.about["files"]) != _checksums(described["files"])
+            ):
+                raise _refusal(
+                    lost, "the data read from its sources now is not the same", "the cache"
+                )
+        return found
 
-        return load_data(
-            run, load, read, lambda one: (_dump_codecs(one.dataset), one.about["files"])
-        )
+    def _load(self, folder: Path) -> Prepared[D] | None:
+        found = self.dataset.load(folder)
+        if found is None:
+            return None
+        dataset, values = found
+        with format_errors(str(folder / CONTENTS)):
+            about = {**values["about"], "files": dict(values["about"]["files"])}
+            return Prepared(dataset, about, list(map(str, values["findings"])))
 
 
-def save_codecs(run: Run, dataset: Dataset) -> None:
+def save_codecs(run: Run, codecs: Mapping[str, Any]) -> None:
     """Write codec.json."""
-    run.write(CODEC, _dump_codecs(dataset))
-
-
-def _dump_codecs(dataset: Dataset) -> bytes:
-    return json.dumps(dataset.codecs).encode()
+    run.write(CODEC, json.dumps(codecs).encode())
 
 
 def read_settings(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
@@ -113,42 +116,6 @@ def limit_model_size(run: Run) -> AbstractContextManager[None]:
         if run.has(WEIGHTS)
         else nullcontext()
     )
-
-
-def load_data(
-    run: Run,
-    load: Callable[[Path], T | None],
-    read: Callable[[Cache], T],
-    describe: Callable[[T], tuple[bytes, Mapping[str, Any]]],
-) -> T:
-    """Load the data from the cache, or `read` it again into an empty one if it is gone or damaged.
-
-    `describe` returns codec.json and the fingerprints of the files. A run that has described its
-    data accepts no other: raises RunError if the sources are missing or have changed.
-    """
-    folder = run.cache
-    try:
-        found = load(folder)
-        if found is not None:
-            _refuse_other_data(run, found, describe)
-            return found
-        lost = RunError("the data is not in the run", where=str(folder))
-    except RunError as error:
-        lost = error
-    described = run.about.get("data")
-    if described is not None:
-        _refuse_unless_unchanged(described["files"], lost)
-    with _put_aside(folder):
-        cache = Cache(folder)
-        cache.begin()
-        found = read(cache)
-        if described is not None:
-            codec, files = describe(found)
-            if codec != run.read(CODEC) or _checksums(files) != _checksums(described["files"]):
-                raise _refusal(
-                    lost, "the data read from its sources now is not the same", "the cache"
-                )
-    return found
 
 
 @contextmanager
@@ -169,11 +136,9 @@ def _put_aside(folder: Path) -> Generator[None, None, None]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _refuse_other_data(
-    run: Run, found: T, describe: Callable[[T], tuple[bytes, Mapping[str, Any]]]
-) -> None:
+def _refuse_other_data(run: Run, dataset: Dataset) -> None:
     """Raise RunError if the cache holds other data than the training data of the run."""
-    if run.has(CODEC) and json.loads(describe(found)[0]) != run.read_json(CODEC):
+    if run.has(CODEC) and json.loads(json.dumps(dataset.codecs)) != run.read_json(CODEC):
         raise RunError(
             "the cache holds other data than the run was trained on", where=str(run.path / "cache")
         )

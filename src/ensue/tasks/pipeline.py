@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from ensue.data.dataset import Dataset
 from ensue.data.feeds import ExampleFeed
 from ensue.evaluation.scores import Score
 from ensue.models.contract import Predictor
@@ -39,6 +38,11 @@ from ensue.training.folder.run import Run
 
 class Data(Protocol):
     """The data of a run: the training part and all others."""
+
+    @property
+    def codecs(self) -> dict[str, Any]:
+        """The codecs as plain JSON values."""
+        ...
 
     def sample(self, every: int) -> Self:
         """Select one in `every` examples of each part."""
@@ -244,10 +248,10 @@ def train(
     return trained
 
 
-def fit(verb: Training[Any], run: Run, settings: Any, data: Dataset, on_event: Callback) -> Any:
+def fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback) -> Any:
     """Train in a new run on encoded data, without baselines or test, for scikit-learn."""
     hardware = prepare_hardware(run, settings, on_event)
-    save_codecs(run, data)
+    save_codecs(run, data.codecs)
     budget = Budget.of(settings.training)
     training = remaining_training(settings.training, hardware, budget, on_event)
     fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)

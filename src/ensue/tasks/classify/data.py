@@ -8,23 +8,25 @@ from typing import Any
 
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
+from ensue.data.dataset import Prepared
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.labelled import LabelledReader
 from ensue.data.labelled_examples import find_files_by_part, open_readers
 from ensue.data.labelled_parts import LabelledParts, prepare_labelled
 from ensue.data.prepare import fingerprint
 from ensue.settings import to_plain
-from ensue.tasks.cached import DataSource, Prepared
+from ensue.tasks.cached import DataSource
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.proposal import change
+from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 
 DEMO = "modules"
 
 
 def _read(
-    settings: ClassifySettings, files: Sequence[Path], cache: Cache
+    settings: ClassifySettings, files: Sequence[Path], cache: Cache, on_event: Callback
 ) -> Prepared[LabelledParts]:
     findings: list[Finding] = []
     listener = Listener(findings.append)
@@ -57,7 +59,7 @@ def _encode(
     codec = pretrained_codec(settings.pretrained) if settings.pretrained else settings.codec
     listener = Listener(findings.append)
     dataset = prepare_labelled(readers, settings.data, codec, settings.seed, listener)
-    counts = {name: len(one) for name, one in dataset.examples.items()}
+    counts = {name: len(one) for name, one in dataset.streams.items()}
     own = {"settings": to_plain(settings.data), "examples": counts}
     return Prepared(dataset, {**about, **own}, findings)
 

@@ -154,7 +154,7 @@ class ClassifyTraining(Training[LabelledParts]):
         if labels.kind in ("multiclass", "ordinal"):
             # The validation loss of ordinal labels is not in nats.
             size = labels.size if labels.kind == "multiclass" else None
-            ids = {name: np.asarray(one.static["target"]) for name, one in data.examples.items()}
+            ids = {name: np.asarray(one.static["target"]) for name, one in data.streams.items()}
             counts = {name: count_labels(own, labels.names) for name, own in ids.items()}
         # On an ordinal scale it is no fault if some label is never predicted.
         classes = details.get("per_class", ()) if labels.kind != "ordinal" else ()

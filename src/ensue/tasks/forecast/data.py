@@ -108,8 +108,9 @@ class Prepared:
         ends, series = self.ends("test"), self.panel.series
         return {one: errors_spread(series[one].observed[: ends[one]], season) for one in numbers}
 
-    def to_json(self) -> dict[str, Any]:
-        """Give everything except the numbers as plain JSON values."""
+    @property
+    def codecs(self) -> dict[str, Any]:
+        """Everything except the numbers, as plain JSON values."""
         parts = {"panel": self.panel.to_json(), "layout": self.layout.to_json()}
         return parts | {"covariates": self.covariates.to_json(), "short": self.short.to_json()}
 
@@ -168,7 +169,7 @@ def lay_out_panel(
     if short.series:
         run.write_arrays(short.to_arrays(), SHORT)
     run.describe({"data": {"format": "series", "files": dict(files), "steps": panel.steps}})
-    run.write(CODEC, json.dumps(prepared.to_json()).encode())
+    run.write(CODEC, json.dumps(prepared.codecs).encode())
     return prepared
 
 

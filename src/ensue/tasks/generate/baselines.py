@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import Corpus, Ids
-from ensue.data.prepare import Prepared
+from ensue.data.text_parts import TextParts
 from ensue.models.ngram import Ngram, NgramSettings, choose, count, fit
 from ensue.tasks.fitting import Fitted
 from ensue.tasks.generate.ngram_budget import Plan, Share, make_plan
@@ -45,7 +45,7 @@ class NgramFit(Fitted):
 
 
 def fit_ngram_baseline(
-    parts: Prepared,
+    parts: TextParts,
     settings: NgramSettings,
     share: Share,
     validation: bool,
@@ -92,7 +92,7 @@ def fit_ngram_baseline(
 
 
 def load_or_make_plan(
-    parts: Prepared,
+    parts: TextParts,
     settings: NgramSettings,
     share: Share,
     before: Mapping[str, Any],

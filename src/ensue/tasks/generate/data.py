@@ -1,22 +1,21 @@
-"""Read, split and encode the data of a text run, and store it in the run."""
+"""Read, split and encode the data of a run of `generate`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
 
 from ensue.cache import Cache
+from ensue.data.dataset import Prepared
 from ensue.data.demos import DEMOS, demo_name, write_demo
-from ensue.data.prepare import LONG, Prepared, prepare
+from ensue.data.prepare import LONG, prepare
 from ensue.data.settings import DataSettings
-from ensue.data.store import load, save
-from ensue.tasks.cached import CODEC, load_data, read_settings
+from ensue.data.text_parts import TextParts
+from ensue.tasks.cached import DataSource
 from ensue.tasks.fitting import Budget
 from ensue.tasks.generate.settings import GenerateSettings
 from ensue.training.contract import Callback, Event, Note, Reading
-from ensue.training.folder.run import Run
 
 EARLY = 0.03
 """Share of the data that is read before the time for the rest is estimated."""
@@ -24,59 +23,24 @@ LATE = 1.2
 """A note is given if the command is expected to take this many times its minutes."""
 
 
-class TextSource:
-    """How text is read. The run holds what was read, and needs its files no more."""
-
-    def prepare(
-        self, run: Run, settings: GenerateSettings, files: Sequence[Path], on_event: Callback
-    ) -> Prepared:
-        """Read the data into the run, unless it is there, and describe it in run.toml."""
-        on_read = _warn_of_long_reading(Budget.of(settings.training), on_event)
-        parts = _load_or_read(run, settings, files, on_read)
-        run.write(CODEC, _encode_codec(parts))
-        sizes = {name: len(corpus) for name, corpus in parts.parts()}
-        data = {"format": parts.format, "files": parts.fingerprint, "symbols": sizes}
-        run.describe({"data": data})
-        for finding in parts.findings:
-            on_event(Note(str(finding)))
-        return parts
-
-    def load(self, run: Run) -> Prepared:
-        """Load the data of a run, or read it again if the cache is damaged.
-
-        Raises RunError if that fails.
-        """
-        return _load_or_read(run, *read_settings(run, GenerateSettings), lambda _: None)
-
-
-DATA = TextSource()
-
-
-def _load_or_read(
-    run: Run, settings: GenerateSettings, files: Sequence[Path], on_event: Callback
-) -> Prepared:
-    def read(cache: Cache) -> Prepared:
-        paths, reading = sources(files, settings.data, cache.folder)
+def _read(
+    settings: GenerateSettings, files: Sequence[Path], cache: Cache, on_event: Callback
+) -> Prepared[TextParts]:
+    paths, reading = sources(files, settings.data, cache.folder)
+    on_event = _warn_of_long_reading(Budget.of(settings.training), on_event)
+    return prepare(
+        paths,
+        reading,
+        settings.codec,
+        seed=settings.seed,
         # Records have no context; one long text must be longer than the one it has.
-        context = getattr(settings.training.batching, "sequence_length", 0)
-        report = _report_reading(on_event)
-        parts = prepare(
-            paths,
-            reading,
-            settings.codec,
-            seed=settings.seed,
-            context=context,
-            cache=cache.folder,
-            on_read=report,
-        )
-        save(parts, cache)
-        return parts
-
-    return load_data(run, load, read, lambda parts: (_encode_codec(parts), parts.fingerprint))
+        context=getattr(settings.training.batching, "sequence_length", 0),
+        cache=cache.folder,
+        on_read=_report_reading(on_event),
+    )
 
 
-def _encode_codec(parts: Prepared) -> bytes:
-    return json.dumps(parts.codec.to_json()).encode()
+DATA = DataSource(GenerateSettings, TextParts, _read)
 
 
 def sources(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ensue.data.contract import Corpus
-from ensue.data.prepare import Prepared
+from ensue.data.text_parts import TextParts
 from ensue.evaluation.likelihood import Nats
 from ensue.evaluation.sampling import ScoredText
 from ensue.evaluation.unigram import Frequencies, symbol_counts
@@ -30,7 +30,7 @@ class Predicted:
     """Whether there is time to search the training data for copies."""
 
 
-def fit_simple(parts: Prepared, validation: bool) -> list[Fitted]:
+def fit_simple(parts: TextParts, validation: bool) -> list[Fitted]:
     """Fit the uniform and unigram models; `validation`: the unigram counts that part too."""
     seen = symbol_counts(parts.train.ids, parts.codec.size)
     if validation:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ensue.data.codecs import CODECS, Characters
-from ensue.data.prepare import Prepared
 from ensue.data.settings import DataSettings
+from ensue.data.text_parts import TextParts
 from ensue.layers import LAYERS
 from ensue.models.mixture import MixtureSettings
 from ensue.models.names import Models
@@ -52,7 +52,7 @@ class GenerateSettings(Settings):
     """Count the validation part too, after order and discounts are selected; auto: unless it is
     a separate file."""
 
-    def counts_validation(self, parts: Prepared) -> bool:
+    def counts_validation(self, parts: TextParts) -> bool:
         """Whether the n-gram counts the validation part after the selection."""
         return (
             "validation" not in parts.given

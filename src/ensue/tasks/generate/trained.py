@@ -13,7 +13,7 @@ from torch import nn
 from ensue.atomic_io import format_errors
 from ensue.data.codecs import load_codec
 from ensue.data.contract import SILENT, Codec, Finding, Ids, Listener
-from ensue.data.prepare import Prepared
+from ensue.data.text_parts import TextParts
 from ensue.decoding.constraints.matching import Matching, only
 from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
@@ -184,7 +184,7 @@ class TextModel(Trained):
         return self.training_data.novelty([as_lines(text, "novelty")])[0]
 
     @cached_property
-    def parts(self) -> Prepared:
+    def parts(self) -> TextParts:
         """The data of the run, as it was split. Raises RunError if it is not there any more."""
         return DATA.load(self.run)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ensue.data.contract import Codec, Corpus
 from ensue.data.feeds import Feed, Records, ScoringFeed, Streams, Windows
-from ensue.data.prepare import Prepared
+from ensue.data.text_parts import TextParts
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.scores import Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
@@ -75,7 +75,7 @@ class GenerateTraining(Training[Any]):
         return retrain_flags(settings, scores)
 
     def fit_baselines(
-        self, run: Run, settings: Any, data: Prepared, budget: Budget, on_event: Callback
+        self, run: Run, settings: Any, data: TextParts, budget: Budget, on_event: Callback
     ) -> tuple[list[Baseline], tuple[str, ...]]:
         """Fit the simple models, and count the best n-gram unless it is the run's own model."""
         simple = fit_simple(data, settings.counts_validation(data))
@@ -95,7 +95,7 @@ class GenerateTraining(Training[Any]):
                 simple.append(found)
         return [(one, None) for one in simple], notes
 
-    def fit(self, settings: Any, data: Prepared, on_event: Callback) -> Fitted:
+    def fit(self, settings: Any, data: TextParts, on_event: Callback) -> Fitted:
         """Count the n-gram of the settings, on disk if there is too little memory."""
         found = _count(
             settings, settings.model, data, Share.for_model(settings.model), {}, on_event
@@ -103,20 +103,20 @@ class GenerateTraining(Training[Any]):
         assert found is not None  # it is not optional
         return found
 
-    def build(self, settings: Any, data: Prepared) -> SequenceModel:
+    def build(self, settings: Any, data: TextParts) -> SequenceModel:
         """Build the network."""
         return settings.model.build(data.codec.size)
 
-    def feed(self, settings: Any, data: Prepared) -> Feed:
+    def feed(self, settings: Any, data: TextParts) -> Feed:
         """Make the training batches."""
         return make_feed(settings.training.batching, data.codec, data.train, settings.seed)
 
-    def sample(self, run: Run, network: Any, data: Prepared) -> tuple[str, float]:
+    def sample(self, run: Run, network: Any, data: TextParts) -> tuple[str, float]:
         """Generate a short text."""
         sample = TextModel(run, data.codec, network).samples(length=120)[0]
         return sample.text, sample.nats
 
-    def validate(self, model: Any, settings: Any, data: Prepared) -> float:
+    def validate(self, model: Any, settings: Any, data: TextParts) -> float:
         """Compute nats per symbol; a network is validated often, and only on the end."""
         part = data.validation
         if not is_network(settings.model):
@@ -124,7 +124,7 @@ class GenerateTraining(Training[Any]):
         some = take_last(part, validation_symbols(data.codec.size))
         return float(score(model, *some, VALIDATION).mean())
 
-    def size(self, data: Prepared) -> tuple[int, str]:
+    def size(self, data: TextParts) -> tuple[int, str]:
         """Count the symbols."""
         return len(data.train), "symbols"
 
@@ -132,7 +132,7 @@ class GenerateTraining(Training[Any]):
         self,
         run: Run,
         settings: Any,
-        data: Prepared,
+        data: TextParts,
         baselines: Sequence[Fitted],
         network: Any,
         every: int,
@@ -154,7 +154,7 @@ class GenerateTraining(Training[Any]):
         settings: Any,
         fitted: Fitted,
         baselines: Sequence[Fitted],
-        data: Prepared,
+        data: TextParts,
         on_event: Callback,
     ) -> Fitted:
         """Mix network and n-gram if that improves on both on the validation part."""
@@ -176,7 +176,12 @@ class GenerateTraining(Training[Any]):
         return Fitted(mixture, seconds, selected, title="mixture", mixed=True)
 
     def predict_each(
-        self, run: Run, models: Sequence[Fitted], data: Prepared, budget: Budget, on_event: Callback
+        self,
+        run: Run,
+        models: Sequence[Fitted],
+        data: TextParts,
+        budget: Budget,
+        on_event: Callback,
     ) -> list[Predicted]:
         """Compute the nats of as much of the test part as there is time for, the same for all."""
         symbols = len(data.test)
@@ -206,7 +211,7 @@ class GenerateTraining(Training[Any]):
         return [Predicted(test.text, one, searches) for one in nats]
 
     def score(
-        self, fitted: Fitted, data: Prepared, predicted: Predicted, calibration: None
+        self, fitted: Fitted, data: TextParts, predicted: Predicted, calibration: None
     ) -> Score:
         """Score a model by nats per character."""
         return text_score(
@@ -218,13 +223,13 @@ class GenerateTraining(Training[Any]):
             parameters=fitted.model.parameter_count,
         )
 
-    def trained(self, run: Run, fitted: Fitted, data: Prepared, calibration: None) -> TextModel:
+    def trained(self, run: Run, fitted: Fitted, data: TextParts, calibration: None) -> TextModel:
         """Make the model that generates; the run states what its n-gram has counted."""
         if isinstance(fitted, NgramFit):
             run.describe({"ngram": fitted.to_json()})
         return TextModel(run, data.codec, fitted.model)
 
-    def measure(self, trained: TextModel, data: Prepared, predicted: Predicted) -> dict[str, Any]:
+    def measure(self, trained: TextModel, data: TextParts, predicted: Predicted) -> dict[str, Any]:
         """Generate samples, and measure their novelty."""
         seed = trained.run.about["settings"]["seed"]
         found = trained.samples(
@@ -233,7 +238,7 @@ class GenerateTraining(Training[Any]):
         return {"samples": [one.to_json() for one in found]}
 
     def diagnose(
-        self, run: Run, data: Prepared, scores: Sequence[Score], details: Mapping[str, Any]
+        self, run: Run, data: TextParts, scores: Sequence[Score], details: Mapping[str, Any]
     ) -> list[str]:
         """Describe each probable fault of the training, with its fix."""
         seen = symbol_counts(data.train.ids, data.codec.size)
@@ -257,7 +262,7 @@ TRAINING = GenerateTraining()
 def _count(
     settings: Any,
     ngram: NgramSettings,
-    data: Prepared,
+    data: TextParts,
     share: Share,
     before: Mapping[str, Any],
     on_event: Callback,
@@ -299,7 +304,7 @@ def make_feed(batching: Any, codec: Codec, corpus: Corpus, seed: int) -> Feed:
     return Records(corpus, codec.start, batching.batch_size, LONGEST_RECORD, seed)
 
 
-def _fit_mixture(network: SequenceModel, ngram: NgramFit, parts: Prepared) -> MixtureFit:
+def _fit_mixture(network: SequenceModel, ngram: NgramFit, parts: TextParts) -> MixtureFit:
     """Fit the mixture weights with an n-gram that has not counted the validation part."""
     ids, offsets = take_last(parts.validation, validation_symbols(parts.codec.size))
     part, start = replace(parts.validation, ids=ids, offsets=offsets), parts.codec.start

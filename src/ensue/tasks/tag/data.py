@@ -9,17 +9,21 @@ import numpy as np
 
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
+from ensue.data.dataset import Prepared
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.word_vectors import read_vectors
 from ensue.data.tagged import TaggedParts, count_covered, encode_parts, read_tagged
-from ensue.tasks.cached import DataSource, Prepared
+from ensue.tasks.cached import DataSource
 from ensue.tasks.tag.settings import TagSettings
+from ensue.training.contract import Callback
 
 DEMO = "tokens"
 
 
-def _read(settings: TagSettings, files: Sequence[Path], cache: Cache) -> Prepared[TaggedParts]:
+def _read(
+    settings: TagSettings, files: Sequence[Path], cache: Cache, on_event: Callback
+) -> Prepared[TaggedParts]:
     findings: list[Finding] = []
     listener = Listener(findings.append)
     demo = demo_name(files, "tag", DEMO)
@@ -33,7 +37,7 @@ def _read(settings: TagSettings, files: Sequence[Path], cache: Cache) -> Prepare
         findings.append(Finding(settings.vectors, what))
     counts = {
         part: {"sentences": len(np.unique(one.static["sentence"])), "words": int(one.offsets[-1])}
-        for part, one in dataset.examples.items()
+        for part, one in dataset.streams.items()
     }
     sources = {path: part for part, own in read.files.items() for path in own}
     about = {

@@ -118,7 +118,7 @@ class TagTraining(Training[TaggedParts]):
         )
         counts = {
             part: count_labels(np.asarray(one.steps["target"]), data.tags)
-            for part, one in data.examples.items()
+            for part, one in data.streams.items()
         }
         return diagnose_labels(run, scores, counts, recalls, data.known_tags)
 

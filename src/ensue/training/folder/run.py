@@ -1,6 +1,6 @@
 """Run folder: complete, resumable, and all that is needed to use a trained model.
 
-`run.toml` begins with `format = 3` and holds the configuration. `manifest.json` holds the SHA-256
+`run.toml` begins with `format = 4` and holds the configuration. `manifest.json` holds the SHA-256
 of every other file that is written at once (weights.safetensors, codec.json, report.md, ...).
 Before such a file is replaced, the manifest lists the sums of both its old and its new content;
 afterwards only the new one. A crash between the writes thus leaves no file that the manifest does
@@ -51,7 +51,7 @@ from ensue.training.folder.arrays import map_arrays, pack_arrays, unpack_arrays
 from ensue.training.folder.checkpoint import Checkpoint
 from ensue.training.folder.lock import Lock
 
-FORMAT = 3
+FORMAT = 4
 ABOUT, MANIFEST, WEIGHTS = "run.toml", "manifest.json", "weights.safetensors"
 METRICS, SAMPLES, CHECKPOINT = "metrics.jsonl", "samples.jsonl", "checkpoint/last.safetensors"
 ABSENT = "absent"
