@@ -20,7 +20,7 @@ from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast.baselines import NaiveSettings, StatisticalSettings
-from ensue.tasks.forecast.data import Prepared, lay_out_panel
+from ensue.tasks.forecast.data import Prepared, read_into
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.folder.run import Run
 
@@ -81,7 +81,7 @@ def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any
         .settings
     )
     with Run.create(folder, {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
-        lay_out_panel(run, settings, panel, {})
+        read_into(run, settings, panel)
         TASKS["forecast"].train(run, settings, [], lambda event: None)
         found: dict[str, Any] = {
             f"told {name}": array for name, array in run.read_arrays("backtest.safetensors").items()

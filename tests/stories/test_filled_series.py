@@ -126,7 +126,7 @@ def test_a_fill_stays_between_the_first_value_and_the_last(
     assert one.times.tolist() == [2, 3, 4, 5, 6, 7]
     assert one.values[:, 0].tolist() == expected
     assert one.filled[:, 0].tolist() == [False, True, True, False, True, False]
-    again = Panel.of(panel.to_arrays(), panel.to_json()).series[0]
+    again = Panel.of(panel.streams("series"), "series", panel.to_json()).series[0]
     np.testing.assert_array_equal(again.filled, one.filled)
     assert one.until(3).filled[:, 0].tolist() == [False, True, True]
 

@@ -167,7 +167,7 @@ def test_months_that_end_on_no_first(name: str, tmp_path: Path) -> None:
             assert (panel.frequency.name, panel.frequency.season, told) == ("month", 12, [])
             ahead = panel.frequency.ahead(panel.series[0].times[-1], 40 - end)
             assert ahead.astype("datetime64[D]").tolist() == days[end:]
-            kept = Panel.of(panel.to_arrays(), panel.to_json())
+            kept = Panel.of(panel.streams("series"), "series", panel.to_json())
             assert (
                 kept.frequency.ahead(panel.series[0].times[-1], 40 - end).tolist() == ahead.tolist()
             )

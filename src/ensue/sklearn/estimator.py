@@ -12,6 +12,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from ensue import api
+from ensue.atomic_io import list_files
 from ensue.errors import Interrupted, UserError
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
@@ -31,6 +32,7 @@ class RunEstimator:
         """Write the run to a new folder. Raises FileExistsError."""
         folder.mkdir(parents=True)
         for name, content in self.files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(content)
 
     def __getstate__(self) -> dict[str, bytes]:
@@ -73,10 +75,8 @@ def train_run(about: Mapping[str, Any], train: Callable[[Run, Callback], object]
             except Interrupted:
                 # The folder is temporary, so there is no checkpoint to resume from.
                 raise KeyboardInterrupt from None
-        files = (
-            path for path in run.path.iterdir() if path.is_file() and not path.name.startswith(".")
-        )
-        return RunEstimator({path.name: path.read_bytes() for path in files})
+        names = [name for name in list_files(run.path) if not name.startswith("checkpoint/")]
+        return RunEstimator({name: (run.path / name).read_bytes() for name in names})
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.series.backtest import describe
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.places import Places
 from ensue.data.tables.series import build_panel
@@ -25,10 +24,10 @@ from ensue.settings import to_plain
 from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_errors
 from ensue.sklearn.parameters import get_choices, with_default_budget
 from ensue.tasks.forecast import FORECAST
-from ensue.tasks.forecast.data import lay_out_panel
+from ensue.tasks.forecast.data import read_into
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.trained import SeriesForecast, as_frame
-from ensue.training.contract import Callback, Note
+from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 
 
@@ -70,10 +69,7 @@ class Forecaster(RunMixin, RegressorMixin, BaseEstimator):
         about = {"task": "forecast", "sources": [], "settings": to_plain(settings)}
 
         def train(run: Run, on_event: Callback) -> None:
-            prepared = lay_out_panel(run, settings, panel, {})
-            for finding in findings:
-                on_event(Note(str(finding)))
-            on_event(Note(describe(prepared.panel, prepared.layout, prepared.short)))
+            read_into(run, settings, panel, findings)
             FORECAST.train(run, settings, [], on_event)
 
         self.run_ = train_run(about, train)

@@ -16,7 +16,7 @@ from ensue.evaluation.scores import Score
 from ensue.models.contract import Predictor
 from ensue.models.names import Models, is_network, name_model
 from ensue.settings import Settings
-from ensue.tasks.cached import limit_model_size, save_codecs
+from ensue.tasks.cached import DataSource, limit_model_size, save_codecs
 from ensue.tasks.fitting import (
     RESERVED_SHARE,
     Budget,
@@ -52,14 +52,6 @@ class Data(Protocol):
 D = TypeVar("D", bound=Data)
 
 
-class Source(Protocol):
-    """How the data of a task is read."""
-
-    def prepare(self, run: Run, settings: Any, files: Sequence[Path], on_event: Callback) -> Any:
-        """Read the data into the run, unless it is there. Raises DataError."""
-        ...
-
-
 Baseline = tuple[Fitted, Score | None]
 """A baseline, with its score unless it is scored with the other models at the end."""
 
@@ -70,7 +62,7 @@ class Training(ABC, Generic[D]):
     The settings of the task have the fields seed, data, model and training.
     """
 
-    source: ClassVar[Source]
+    source: ClassVar[DataSource[Any, Any]]
     """How the data is read."""
     models: ClassVar[Models]
 

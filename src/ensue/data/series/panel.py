@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from ensue.data.dataset import check_offsets
+from ensue.data.dataset import Examples
 from ensue.data.readers.named_parts import PartFiles
 from ensue.data.series.frequency import WORKDAY, Frequency, Times
 from ensue.settings import Flag
@@ -110,22 +111,24 @@ class Panel:
             others
         )
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all numbers and times as named arrays, one series after the other."""
+    def streams(self, name: str) -> dict[str, Examples]:
+        """Return all numbers and times: a stream of the steps, and one of the known covariates."""
+        if not self.series:
+            return {}
         several = self.series
-        times = np.concatenate([one.times for one in several])
+        fields = {
+            one: np.concatenate([getattr(series, one) for series in several])
+            for one in ("times", "values", "past", "filled", "known")
+        }
+        steps = {**fields, "times": fields["times"].astype(np.int64)}
+        known = {"known": steps.pop("known")}
         return {
-            "times": times.astype(np.int64),
-            "offsets": np.cumsum([0, *map(len, several)]),
-            "known_offsets": np.cumsum([0, *(len(one.known) for one in several)]),
-            "values": np.concatenate([one.values for one in several]),
-            "known": np.concatenate([one.known for one in several]),
-            "past": np.concatenate([one.past for one in several]),
-            "filled": np.concatenate([one.filled for one in several]).astype(np.uint8),
+            name: Examples(np.cumsum([0, *map(len, several)]), steps, {}),
+            f"{name}.known": Examples(np.cumsum([0, *(len(s.known) for s in several)]), known, {}),
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `to_arrays` leaves out, as plain JSON values."""
+        """Return what `streams` leaves out, as plain JSON values."""
         return {
             "names": [one.name for one in self.series],
             "statics": [list(one.static) for one in self.series],
@@ -138,27 +141,22 @@ class Panel:
         }
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Panel:
-        """Build the panel that returned `to_arrays` and `to_json`. Raises ValueError."""
-        times = np.array(arrays["times"])
+    def of(cls, streams: Mapping[str, Examples], name: str, values: Mapping[str, Any]) -> Panel:
+        """Build the panel that returned `streams` and `to_json`. Raises ValueError."""
+        steps, known = streams[name], streams[f"{name}.known"]
+        _check(steps, known, values)
+        times = np.array(steps.steps["times"])
         times = times.astype("datetime64[s]") if values["dated"] else times
-        offsets, beyond = arrays["offsets"], arrays["known_offsets"]
-        _check(arrays, values)
         series = []
-        for number, (name, static) in enumerate(
-            zip(values["names"], values["statics"], strict=True)
-        ):
-            steps = slice(int(offsets[number]), int(offsets[number + 1]))
-            ahead = slice(int(beyond[number]), int(beyond[number + 1]))
-            own = {"values": steps, "known": ahead, "past": steps}
-            parts = {name: np.array(arrays[name][rows]) for name, rows in own.items()}
-            one = Series(name, times[steps], **parts, static=tuple(static))
-            filled = (
-                np.array(arrays["filled"][steps], np.bool_) if "filled" in arrays else one.filled
-            )
-            series.append(replace(one, filled=filled))
-            if (np.diff(one.times.astype(np.int64)) <= 0).any():
-                raise ValueError(f"the times of {name!r:.80} do not follow each other")
+        rows = zip(values["names"], values["statics"], pairwise(steps.offsets), strict=True)
+        for (own, static, (begin, end)), ahead in zip(rows, pairwise(known.offsets), strict=True):
+            fields = {
+                one: np.array(steps.steps[one][begin:end]) for one in ("values", "past", "filled")
+            }
+            fields["known"] = np.array(known.steps["known"][slice(*ahead)])
+            series.append(Series(own, times[begin:end], **fields, static=tuple(static)))
+            if (np.diff(times[begin:end].astype(np.int64)) <= 0).any():
+                raise ValueError(f"the times of {own!r:.80} do not follow each other")
         columns = {name: tuple(names) for name, names in values["columns"].items()}
         base, every, on = values["frequency"]
         frequency = TypeAdapter(Frequency).validate_python({"base": base, "every": every, "on": on})
@@ -171,8 +169,8 @@ LONGEST_STEP = 10**10
 """Seconds of a step, or units of an integer: above that, times overflow."""
 
 
-def _check(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-    """Raise ValueError for arrays and values that no panel returns."""
+def _check(of_steps: Examples, known: Examples, values: Mapping[str, Any]) -> None:
+    """Raise ValueError for streams and values that no panel returns."""
     count, width = (
         len(values["names"]),
         {name: len(names) for name, names in values["columns"].items()},
@@ -188,26 +186,22 @@ def _check(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Non
         raise ValueError("the names or static columns do not fit the series")
     if not all(isinstance(one, str | int | float) for row in values["statics"] for one in row):
         raise ValueError("a static column holds neither texts nor numbers")
-    for name in ("offsets", "known_offsets"):
-        check_offsets(arrays[name], name)
-        if len(arrays[name]) != count + 1:
-            raise ValueError(f"the {name} are not those of {count} series")
-    steps, ahead = (int(arrays[name][-1]) for name in ("offsets", "known_offsets"))
+    if len(of_steps) != count or len(known) != count:
+        raise ValueError(f"the offsets are not those of {count} series")
+    arrays, steps = {**of_steps.steps, **known.steps}, int(of_steps.offsets[-1])
     shapes = {
         "values": (steps, width["channels"]),
         "past": (steps, width["past"]),
-        "known": (ahead, width["known"]),
+        "known": (int(known.offsets[-1]), width["known"]),
     }
     for name, shape in shapes.items():
         if arrays[name].dtype != np.float64 or arrays[name].shape != shape:
             raise ValueError(f"{name} holds other numbers than those of the series")
-    if arrays["times"].dtype != np.int64 or arrays["times"].shape != (steps,):
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"a number of {name} is not finite")
+    if arrays["times"].dtype != np.int64 or arrays["times"].ndim != 1:
         raise ValueError("the times are not those of the series")
-    if not np.isfinite(arrays["values"]).all():
-        raise ValueError("a value is not finite")
-    if "filled" in arrays and (
-        arrays["filled"].dtype != np.uint8 or arrays["filled"].shape != shapes["values"]
-    ):
+    if arrays["filled"].dtype != np.bool_ or arrays["filled"].shape != shapes["values"]:
         raise ValueError("filled does not fit the values of the series")
-    if width["known"] and (np.diff(arrays["known_offsets"]) < np.diff(arrays["offsets"])).any():
+    if width["known"] and (known.lengths < of_steps.lengths).any():
         raise ValueError("the known covariates end before the series")

@@ -1,8 +1,7 @@
-"""Read the series of a run of `forecast`, lay out the backtest, and save both in the run."""
+"""Read the series of a run of `forecast`, and lay out the backtest."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from ensue.atomic_io import write_errors
+from ensue.cache import Cache
+from ensue.data import dataset
 from ensue.data.contract import Finding, Listener
+from ensue.data.dataset import Array, Dataset, Examples
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
 from ensue.data.series.backtest import Layout, Origins, describe, find_origins, get_span, lay_out
@@ -24,16 +25,17 @@ from ensue.evaluation.forecasting.metrics import Scales, naive_scale, observed_s
 from ensue.evaluation.forecasting.naive import errors_spread
 from ensue.models.forecaster_contract import Sizes
 from ensue.models.names import is_network
+from ensue.tasks.cached import DataSource
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.training.contract import Callback, Note
+from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 
-SERIES, SHORT, CODEC, DEMO = "series.safetensors", "short.safetensors", "codec.json", "ball"
+DEMO = "ball"
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """The series of a run with the layout of its backtest."""
+class Prepared(Dataset):
+    """The series of a run with the layout of its backtest, which places the parts in time."""
 
     panel: Panel
     layout: Layout
@@ -114,6 +116,31 @@ class Prepared:
         parts = {"panel": self.panel.to_json(), "layout": self.layout.to_json()}
         return parts | {"covariates": self.covariates.to_json(), "short": self.short.to_json()}
 
+    @property
+    def streams(self) -> dict[str, Examples]:
+        """The steps of the series, and their known covariates; those of short series apart."""
+        return self.panel.streams("series") | self.short.streams("short")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the arrays as plain JSON values."""
+        return self.codecs
+
+    @classmethod
+    def from_json(
+        cls, streams: Mapping[str, Examples], tables: Mapping[str, Array], values: Mapping[str, Any]
+    ) -> Self:
+        """Restore from `to_json`. Raises ValueError for invalid values."""
+        panel, layout = Panel.of(streams, "series", values["panel"]), values["layout"]
+        short = panel.with_series([])
+        if "short" in streams:
+            short = Panel.of(streams, "short", values["short"])
+        covariates = Covariates.from_json(values["covariates"], panel)
+        made = cls(panel, Layout.from_json(layout), covariates, short)
+        least = made.layout.min_context + made.layout.test
+        if not panel.series or any(len(one) < least for one in panel.series):
+            raise ValueError("a series is shorter than context and test together")
+        return made
+
 
 def get_scaling(model: Any) -> Scaling:
     """Get the scaling of windows that the head of a model needs, by its settings."""
@@ -130,70 +157,48 @@ def refuse_fractions(model: Any, data: Prepared) -> None:
             raise DataError(what, where=one.name, hint=hint)
 
 
-def prepare(
-    run: Run, settings: ForecastSettings, files: Sequence[Path], on_event: Callback
-) -> Prepared:
-    """Read the series into the run, which needs its sources no more. Raises DataError."""
-    if run.has(CODEC):
-        return load(run)
+def _read(
+    settings: ForecastSettings, files: Sequence[Path], cache: Cache, on_event: Callback
+) -> dataset.Prepared[Prepared]:
     findings: list[Finding] = []
     listener = Listener(findings.append)
     name = demo_name(files, "forecast", DEMO)
-    if name:
-        with write_errors(run.cache):
-            run.cache.mkdir(exist_ok=True)
     reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
-    sources = [write_demo(name, run.cache)] if name else files
+    sources = [write_demo(name, cache.folder)] if name else files
     panel, backtest, parts = read_series_of_parts(sources, reading, settings.backtest, listener)
     settings = settings.model_copy(update={"backtest": backtest})
-    prepared = lay_out_panel(run, settings, panel, fingerprint(parts, listener.on_finding))
-    for finding in findings:
-        on_event(Note(str(finding)))
-    on_event(Note(describe(prepared.panel, prepared.layout, prepared.short)))
-    return prepared
+    return lay_out_panel(settings, panel, fingerprint(parts, findings.append), findings)
+
+
+DATA = DataSource(ForecastSettings, Prepared, _read)
+
+
+def read_into(
+    run: Run, settings: ForecastSettings, panel: Panel, findings: Sequence[Finding] = ()
+) -> Prepared:
+    """Write series from memory into the run."""
+    prepared = lay_out_panel(settings, panel, {}, findings)
+    cache = Cache(run.cache)
+    cache.begin()
+    prepared.save(cache)
+    return prepared.dataset
 
 
 def lay_out_panel(
-    run: Run, settings: ForecastSettings, panel: Panel, files: Mapping[str, Any]
-) -> Prepared:
-    """Lay out the backtest and save the series in the run; `files` are their fingerprints.
-
-    Raises DataError.
-    """
+    settings: ForecastSettings,
+    panel: Panel,
+    files: Mapping[str, Any],
+    findings: Sequence[Finding] = (),
+) -> dataset.Prepared[Prepared]:
+    """Lay out the backtest; `files` are their fingerprints. Raises DataError."""
     where = next(iter(files), "series")
     layout, long = lay_out(panel, settings.backtest, not is_network(settings.model), where)
     panel, short = panel.parted(long)
     ends = [max(len(one) - layout.test - layout.validation_steps, 0) for one in panel.series]
-    prepared = Prepared(panel, layout, Covariates.fit(panel, ends), short)
-    run.write_arrays(panel.to_arrays(), SERIES)
-    if short.series:
-        run.write_arrays(short.to_arrays(), SHORT)
-    run.describe({"data": {"format": "series", "files": dict(files), "steps": panel.steps}})
-    run.write(CODEC, json.dumps(prepared.codecs).encode())
-    return prepared
+    parts = Prepared(panel, layout, Covariates.fit(panel, ends), short)
+    about = {"format": "series", "files": dict(files), "steps": panel.steps}
+    return dataset.Prepared(parts, about, [*findings, describe(panel, layout, short)])
 
 
 DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}
 """Columns of a demo that cannot be guessed."""
-
-
-def load(run: Run) -> Prepared:
-    """Load what `prepare` saved in a run. Raises RunError where it is damaged."""
-    arrays = run.read_arrays(SERIES)
-
-    def parse(values: Any) -> Prepared:
-        panel = Panel.of(arrays, values["panel"])
-        short = (
-            Panel.of(run.read_arrays(SHORT), values["short"])
-            if run.has(SHORT)
-            else panel.with_series([])
-        )
-        covariates = Covariates.from_json(values["covariates"], panel)
-        layout = Layout.from_json(values["layout"])
-        if not panel.series or any(
-            len(one) < layout.min_context + layout.test for one in panel.series
-        ):
-            raise ValueError("a series is shorter than context and test together")
-        return Prepared(panel, layout, covariates, short)
-
-    return run.parse(CODEC, parse)

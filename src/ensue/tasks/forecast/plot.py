@@ -13,7 +13,7 @@ from ensue.data.series.panel import Panel, Series
 from ensue.errors import SettingError
 from ensue.escape import for_terminal
 from ensue.inspection.pictures import BLUE, INK, RED, new_figure, render
-from ensue.tasks.forecast.data import Prepared, load
+from ensue.tasks.forecast.data import DATA, Prepared
 from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
 from ensue.training.folder.run import Run
 
@@ -42,7 +42,7 @@ def draw(
 
 def draw_tests(run: Run) -> Any:
     """Draw the forecasts of the test over the actual values, of the first series."""
-    prepared, saved = load(run), run.read_arrays(BACKTEST)
+    prepared, saved = DATA.load(run), run.read_arrays(BACKTEST)
     panel = prepared.panel
     tested = [panel.series[number] for number in np.unique(saved["origins"][:, 0])]
     shown = [

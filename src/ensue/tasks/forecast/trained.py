@@ -34,9 +34,9 @@ from ensue.evaluation.forecasting.metrics import (
 )
 from ensue.models.baselines.window_features import WindowModel
 from ensue.models.parameters import load_into
-from ensue.tasks.cached import limit_model_size
+from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.tasks.contract import Trained
-from ensue.tasks.forecast.data import CODEC, Prepared, get_scaling, load
+from ensue.tasks.forecast.data import DATA, Prepared, get_scaling
 from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.in_memory import as_paths
@@ -331,7 +331,7 @@ def as_frame(forecasts: Sequence[SeriesForecast], library: Any) -> Any:
 
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open the forecaster of a run. Raises RunError where its files are damaged."""
-    prepared = load(run)
+    prepared = DATA.load(run)
     with format_errors(str(run.path / CODEC)), limit_model_size(run):
         model = settings.model.build(prepared.sizes)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))

@@ -20,7 +20,6 @@ from ensue.models.contract import Predictor
 from ensue.models.parameters import get_device
 from ensue.settings import Settings
 from ensue.tasks.fitting import BASELINES_SHARE, Budget, Fitted
-from ensue.tasks.forecast import data as series
 from ensue.tasks.forecast.backtest import (
     calibrate,
     count_refits,
@@ -35,7 +34,7 @@ from ensue.tasks.forecast.baselines import (
     StatisticalSettings,
     is_installed,
 )
-from ensue.tasks.forecast.data import Prepared, refuse_fractions
+from ensue.tasks.forecast.data import DATA, Prepared, refuse_fractions
 from ensue.tasks.forecast.predicting import BATCH_SIZE, number_blocks
 from ensue.tasks.forecast.report import BACKTEST, SERIES, diagnose, get_arrays, get_details
 from ensue.tasks.forecast.settings import MODELS
@@ -52,7 +51,7 @@ MAX_ORIGINS = 4096
 class ForecastTraining(Training[Prepared]):
     """The training of `forecast`."""
 
-    source = series
+    source = DATA
     models = MODELS
     report = SERIES
 
