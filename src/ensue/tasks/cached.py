@@ -33,9 +33,10 @@ class DataSource(Generic[S, D]):
 
     settings: type[S]
     dataset: type[D]
-    read: Callable[[S, Sequence[Path], Cache, Callback], Prepared[D]]
+    read: Callable[[S, Sequence[Path], Cache, Callback, Mapping[str, Any] | None], Prepared[D]]
     """Read, split and encode files, and report the progress of what takes long; a demo is written
-    into the cache. Raises DataError."""
+    into the cache. The last argument are the codecs of a run that was read before. Raises
+    DataError."""
 
     def prepare(self, run: Run, settings: S, files: Sequence[Path], on_event: Callback) -> D:
         """Read the data into the run, unless it is there, and describe it in run.toml."""
@@ -77,7 +78,8 @@ class DataSource(Generic[S, D]):
         with _put_aside(folder):
             cache = Cache(folder)
             cache.begin()
-            found = self.read(settings, files, cache, on_event)
+            known = run.read_json(CODEC) if run.has(CODEC) else None
+            found = self.read(settings, files, cache, on_event, known)
             found.save(cache)
             if described is not None and (
                 json.dumps(found.dataset.codecs).encode() != run.read(CODEC)

@@ -99,7 +99,7 @@ class Training(ABC, Generic[D]):
     def build(self, settings: Any, data: D) -> Any:
         """Build the network, with its first weights."""
 
-    def start(self, run: Run, settings: Any, network: Any, on_event: Callback) -> None:
+    def start(self, run: Run, settings: Any, network: Any, data: D, on_event: Callback) -> None:
         """Change the first weights of a network, unless the run is resumed."""
 
     def fits(self, data: D) -> int:
@@ -254,7 +254,7 @@ def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback
     """Fit the run's model, by gradient or in closed form, and write its weights to the run."""
     if is_network(settings.model):
         network = _build(verb, run, settings, data)
-        verb.start(run, settings, network, on_event)
+        verb.start(run, settings, network, data, on_event)
         validate = partial(verb.validate, network, settings, data)
         feed, sample = verb.feed(settings, data), partial(verb.sample, run, network, data)
         fitted = fit_network(run, network, settings.training, feed, validate, on_event, sample)

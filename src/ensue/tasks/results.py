@@ -113,7 +113,10 @@ def recommend(
     words = ["ensue", "train", run.about["task"], *run.about.get("sources", [])]
     name = "network" if best.role == "network" else best.name
     out = ["--out", str(run.path.with_name(f"{run.path.name}-{name}"))]
-    command = shlex.join([*words, "--config", str(run.path / ABOUT), *changes[best.name], *out])
+    flags = list(changes[best.name])
+    if best.role != "network" and run.about["settings"].get("pretrained"):
+        flags += ["--set", "pretrained="]  # a model fitted in closed form takes nothing from it
+    command = shlex.join([*words, "--config", str(run.path / ABOUT), *flags, *out])
     how = f"This run contains {scores[-1].name}. To get {best.name}: `{command}`"
     return replace(found, retrain=how)
 

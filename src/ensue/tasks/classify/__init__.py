@@ -24,6 +24,7 @@ from ensue.tasks.classify.trained import open_classifier
 from ensue.tasks.classify.training import TRAINING
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.pipeline import train
+from ensue.tasks.pretrained import refuse_pretrained
 from ensue.tasks.proposal import (
     apply_overrides,
     change,
@@ -74,9 +75,7 @@ def _propose(choices: Choices) -> Proposal:
         raise SettingError(what, where="--codec", hint="leave it out")
     if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
         what = "data of trees" if kind == "trees" else f"the model {settings.model.name}"
-        raise SettingError(
-            f"{what} cannot use a pretrained run", where="--pretrained", hint="leave it out"
-        )
+        raise refuse_pretrained(what)
     if settings.pretrained and choices.model is None and "model" not in values:
         settings = change(settings, model=match_pretrained(settings.model, settings.pretrained))
         reasons.append(f"embedding and body of {settings.pretrained}, so that its weights fit")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ensue.cache import Cache
+from ensue.data.codecs import load_content
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Prepared
 from ensue.data.demos import demo_name, write_demo
@@ -26,7 +27,11 @@ DEMO = "modules"
 
 
 def _read(
-    settings: ClassifySettings, files: Sequence[Path], cache: Cache, on_event: Callback
+    settings: ClassifySettings,
+    files: Sequence[Path],
+    cache: Cache,
+    on_event: Callback,
+    known: Mapping[str, Any] | None,
 ) -> Prepared[LabelledParts]:
     findings: list[Finding] = []
     listener = Listener(findings.append)
@@ -39,7 +44,7 @@ def _read(
     sources |= {Path(settings.data.label_file): "labels"} if settings.data.label_file else {}
     about = {"format": reader.name, "files": fingerprint(sources, findings.append)}
     data = settings.data.model_copy(update={"reader": reader})
-    return _encode(change(settings, data=data), readers, about, findings)
+    return _encode(change(settings, data=data), readers, about, findings, known)
 
 
 def read_into(run: Run, settings: ClassifySettings, reader: LabelledReader) -> None:
@@ -54,9 +59,12 @@ def _encode(
     readers: Mapping[str, LabelledReader],
     about: Mapping[str, Any],
     findings: list[Finding],
+    known: Mapping[str, Any] | None = None,
 ) -> Prepared[LabelledParts]:
-    """Read, split and encode examples."""
-    codec = pretrained_codec(settings.pretrained) if settings.pretrained else settings.codec
+    """Read, split and encode examples; a run that has codecs needs the pretrained run no more."""
+    codec: Any = settings.codec
+    if settings.pretrained:
+        codec = load_content(known["content"]) if known else pretrained_codec(settings.pretrained)
     listener = Listener(findings.append)
     dataset = prepare_labelled(readers, settings.data, codec, settings.seed, listener)
     counts = {name: len(one) for name, one in dataset.streams.items()}

@@ -7,31 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ensue.data.codecs import TextContent, load_codec
+from ensue.data.codecs import TextContent
 from ensue.data.codecs.text import SYMBOL
 from ensue.errors import RunError
 from ensue.models.classifier import Classifier, ClassifierSettings
-from ensue.models.sequence import SequenceSettings
-from ensue.settings import read_stored
-from ensue.tasks.cached import CODEC, limit_model_size
-from ensue.training.folder.run import Run
-
-HINT = "name a run of `generate` that has a recurrent network"
+from ensue.tasks.pretrained import HINT, Pretrained
 
 COUNTERPARTS = {f"tables.{SYMBOL}.": "table.", "body.layer.": "body.", "next.": "head."}
 """Prefixes of a classifier's weights, and of the pretrained weights that they are copied from."""
-
-
-def open_pretrained(folder: str) -> tuple[Run, SequenceSettings]:
-    """Open a pretrained run, with the settings of its network.
-
-    Raises RunError if it has no recurrent network.
-    """
-    run = Run.open(folder)
-    model = run.about["settings"].get("model", {})
-    if run.about.get("task") != "generate" or model.get("name") != "sequence":
-        raise RunError("the run has no network of `generate`", where=folder, hint=HINT)
-    return run, read_stored(SequenceSettings, model, f"{folder}/run.toml")
 
 
 def match_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSettings:
@@ -39,18 +22,17 @@ def match_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSet
 
     Raises RunError if it has no embedding.
     """
-    run, model = open_pretrained(folder)
+    pretrained = Pretrained.open(folder)
+    model = pretrained.settings
     if not model.embedding:
         raise RunError("the network of the run has no embedding", where=folder, hint=HINT)
-    with limit_model_size(run):
-        model.build(run.parse(CODEC, load_codec).size)
+    pretrained.network()  # a damaged one is refused before the data is read
     return settings.model_copy(update={"embedding": model.embedding, "body": model.body})
 
 
 def pretrained_codec(folder: str) -> TextContent:
     """Get the codec of the pretrained run as a codec of texts, which is case-sensitive."""
-    run, _ = open_pretrained(folder)
-    return TextContent(run.parse(CODEC, load_codec), lower=False)
+    return TextContent(Pretrained.open(folder).codec, lower=False)
 
 
 @torch.no_grad()
@@ -59,7 +41,7 @@ def copy_pretrained(network: Classifier, folder: str) -> str:
 
     Raises RunError if none fits.
     """
-    pretrained = open_pretrained(folder)[0].read_arrays()
+    pretrained = Pretrained.open(folder).network().arrays()
     own, copied = dict(network.named_parameters()), []
     for name, parameter in own.items():
         array = _get_counterpart(name, pretrained)

@@ -82,7 +82,9 @@ class ClassifyTraining(Training[LabelledParts]):
         """Build the network."""
         return _build(settings.model, data)
 
-    def start(self, run: Run, settings: Any, network: Any, on_event: Callback) -> None:
+    def start(
+        self, run: Run, settings: Any, network: Any, data: LabelledParts, on_event: Callback
+    ) -> None:
         """Copy the weights of a pretrained run where they fit."""
         if settings.pretrained and run.checkpoint() is None:
             copied = copy_pretrained(network, settings.pretrained)

@@ -158,7 +158,7 @@ def refuse_fractions(model: Any, data: Prepared) -> None:
 
 
 def _read(
-    settings: ForecastSettings, files: Sequence[Path], cache: Cache, on_event: Callback
+    settings: ForecastSettings, files: Sequence[Path], cache: Cache, on_event: Callback, known: Any
 ) -> dataset.Prepared[Prepared]:
     findings: list[Finding] = []
     listener = Listener(findings.append)

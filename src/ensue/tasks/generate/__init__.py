@@ -15,6 +15,7 @@ from ensue.models.ngram import NgramSettings as NgramSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import SizeName, assign
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.generate.pretrained import refuse_contradictions, start_from
 from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.settings import MODELS, GenerateSettings
 from ensue.tasks.generate.trained import MIXTURE, open_text
@@ -40,6 +41,7 @@ def _propose(choices: Choices) -> Proposal:
     """Fill in all settings: from the file, then the options, then `--set`."""
     settings, values = load_config(GenerateSettings, choices)
     reasons: list[str] = []
+    settings, values = start_from(settings, values, choices, reasons)
     if choices.model is not None:
         settings = change(settings, model=MODELS.resolve(choices.model))
     elif "model" not in values:
@@ -54,6 +56,8 @@ def _propose(choices: Choices) -> Proposal:
     settings = _with_size(settings, choices, values, reasons)
     settings = with_budget(settings, choices)
     settings = _with_format(apply_overrides(settings, choices), choices.data, reasons)
+    if settings.pretrained:
+        refuse_contradictions(settings)
     if isinstance(settings.model, SequenceSettings):
         settings.model.refuse_contradictions()  # before n-grams are counted
     return finish(settings, reasons, choices)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from ensue.cache import Cache
 from ensue.data.dataset import Prepared
@@ -14,6 +15,7 @@ from ensue.data.settings import DataSettings
 from ensue.data.text_parts import TextParts
 from ensue.tasks.cached import DataSource
 from ensue.tasks.fitting import Budget
+from ensue.tasks.generate.pretrained import choose_codec
 from ensue.tasks.generate.settings import GenerateSettings
 from ensue.training.contract import Callback, Event, Note, Reading
 
@@ -24,14 +26,18 @@ LATE = 1.2
 
 
 def _read(
-    settings: GenerateSettings, files: Sequence[Path], cache: Cache, on_event: Callback
+    settings: GenerateSettings,
+    files: Sequence[Path],
+    cache: Cache,
+    on_event: Callback,
+    known: Mapping[str, Any] | None,
 ) -> Prepared[TextParts]:
     paths, reading = sources(files, settings.data, cache.folder)
     on_event = _warn_of_long_reading(Budget.of(settings.training), on_event)
     return prepare(
         paths,
         reading,
-        settings.codec,
+        choose_codec(settings, known),
         seed=settings.seed,
         # Records have no context; one long text must be longer than the one it has.
         context=getattr(settings.training.batching, "sequence_length", 0),

@@ -26,8 +26,8 @@ LIMITS = (
 
 
 def remarks(result: Result) -> list[str]:
-    """Show a sample with its novelty."""
-    lines = []
+    """Say what fine-tuning gained, and show a sample with its novelty."""
+    lines = [describe_tuning(result.details)] if "pretrained" in result.details else []
     for sample in result.details["samples"][:1]:
         lines.append(f"\nA sample:\n\n{sample['text']}\n")
         if sample["novelty"]:
@@ -36,9 +36,23 @@ def remarks(result: Result) -> list[str]:
 
 
 def sections(result: Result, run: Run) -> list[Section]:
-    """Show all samples with their novelty."""
-    samples = result.details["samples"]
-    return [Section("Samples and their novelty", [*chain.from_iterable(map(_sample, samples))])]
+    """Say what fine-tuning gained, and show all samples with their novelty."""
+    details, found = result.details, list[Section]()
+    if "pretrained" in details:
+        found = [Section("Fine-tuning", [paragraph(describe_tuning(details))])]
+    blocks = [*chain.from_iterable(map(_sample, details["samples"]))]
+    return [*found, Section("Samples and their novelty", blocks)]
+
+
+def describe_tuning(details: Mapping[str, Any]) -> str:
+    """Compare the pretrained network with the fine-tuned one, on the validation part."""
+    known = details["pretrained"]
+    scores = f"{known['before']:.3f} before and {known['after']:.3f} after"
+    return (
+        f"Fine-tuning of {known['run']}: the network has {scores}, in nats per character on the "
+        f"validation part. New symbols: {known['new']:,}, {known['share']:.2%} of the training "
+        f"part."
+    )
 
 
 def _sample(sample: Mapping[str, Any]) -> list[Block]:

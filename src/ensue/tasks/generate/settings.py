@@ -37,6 +37,9 @@ class GenerateSettings(Settings):
     """Random seed."""
     data: DataSettings = DataSettings()
     """Format and split of the data."""
+    pretrained: Annotated[str, Flag(path=True)] = ""
+    """Pretrained run of `generate`, whose network is trained further; its codec gets new symbols
+    of their own."""
     codec: Codec = Characters()
     """Codec: characters, bytes, words, tokens (split at blanks) or subwords."""
     model: Model = SequenceSettings()

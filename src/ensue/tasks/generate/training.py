@@ -27,6 +27,7 @@ from ensue.tasks.generate.baselines import (
 )
 from ensue.tasks.generate.data import DATA
 from ensue.tasks.generate.ngram_budget import Share
+from ensue.tasks.generate.pretrained import FineTuning, score_validation
 from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.scoring import (
     Predicted,
@@ -106,6 +107,20 @@ class GenerateTraining(Training[Any]):
     def build(self, settings: Any, data: TextParts) -> SequenceModel:
         """Build the network."""
         return settings.model.build(data.codec.size)
+
+    def start(
+        self, run: Run, settings: Any, network: Any, data: TextParts, on_event: Callback
+    ) -> None:
+        """Load the weights of a pretrained run, and score them before they are trained further."""
+        if not settings.pretrained or run.checkpoint() is not None:
+            return
+        tuning = FineTuning(settings.pretrained, data.codec)
+        tuning.load(network)
+        share, note = tuning.describe_new(data)
+        on_event(Note(note))
+        before = tuning.score_before(network, data, validation_symbols(data.codec.size))
+        known = {"run": tuning.folder, "new": len(tuning.new), "share": share, "before": before}
+        run.describe({"pretrained": known})
 
     def feed(self, settings: Any, data: TextParts) -> Feed:
         """Make the training batches."""
@@ -235,7 +250,12 @@ class GenerateTraining(Training[Any]):
         found = trained.samples(
             "", 3, length=300, temperature=0.8, novelty=predicted.searches, seed=seed
         )
-        return {"samples": [one.to_json() for one in found]}
+        details: dict[str, Any] = {"samples": [one.to_json() for one in found]}
+        if known := trained.run.about.get("pretrained"):
+            network = getattr(trained.model, "network", trained.model)
+            after = score_validation(network, data, validation_symbols(data.codec.size))
+            details["pretrained"] = {**known, "after": after}
+        return details
 
     def diagnose(
         self, run: Run, data: TextParts, scores: Sequence[Score], details: Mapping[str, Any]
@@ -246,7 +266,10 @@ class GenerateTraining(Training[Any]):
         # An n-gram has no training curve to diagnose.
         log = [] if scores[-1].role == "baseline" else run.rows(METRICS)
         texts = [one["text"] for one in details["samples"]]
-        return diagnose(log, texts, unigram, data.codec.size)
+        found, tuned = diagnose(log, texts, unigram, data.codec.size), details.get("pretrained")
+        if tuned and tuned["after"] >= tuned["before"]:
+            found.append(f"fine-tuning made the network no better than {tuned['run']} was")
+        return found
 
     def selected(self, trained: TextModel) -> tuple[str, ...]:
         """Say how much of the test part was scored."""

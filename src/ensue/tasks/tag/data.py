@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ DEMO = "tokens"
 
 
 def _read(
-    settings: TagSettings, files: Sequence[Path], cache: Cache, on_event: Callback
+    settings: TagSettings, files: Sequence[Path], cache: Cache, on_event: Callback, known: Any
 ) -> Prepared[TaggedParts]:
     findings: list[Finding] = []
     listener = Listener(findings.append)
