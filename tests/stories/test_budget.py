@@ -490,6 +490,21 @@ def test_baselines_have_a_share_of_what_reading_left(
     assert left_out[0].startswith(message)
 
 
+@pytest.mark.parametrize(("sentences", "timed"), [(300, False), (700, True)])
+def test_baselines_are_timed_on_samples_of_many_sentences(
+    sentences: int, timed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample takes sentences; it is not the words that are many."""
+    monkeypatch.setattr(
+        learning, "estimate_seconds", lambda work, affordable: times.append(work) or 0.0
+    )
+    times: list[Any] = []
+    data = tmp_path / "tags.tsv"
+    data.write_text("the\tD\ncat\tN\nsees\tV\n\na\tD\nhouse\tN\nis\tV\n\n" * (sentences // 2))
+    ensue.train("tag", data, model="hmm", out=tmp_path / "run")
+    assert bool(times) == timed
+
+
 @pytest.mark.parametrize(("seconds", "share"), [(1e-9, RESERVED_SHARE), (0.3, 0.3)])
 def test_what_comes_after_a_training_is_timed_before_it(
     seconds: float, share: float, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -48,17 +48,26 @@ def tags(folder: Path) -> Path:
     return path
 
 
-MAKE = {"generate": text, "classify": labels, "tag": tags}
+def series(folder: Path) -> Path:
+    dice, path = random.Random(1), folder / "series.csv"
+    rows = (f"{2000 + n // 12}-{1 + n % 12:02d}-01,{dice.random() + n % 12}" for n in range(72))
+    path.write_text("ds,y\n" + "\n".join(rows) + "\n")
+    return path
+
+
+MAKE = {"generate": text, "classify": labels, "tag": tags, "forecast": series}
 OF_RUN = (".toml", ".json", ".safetensors", ".npy")
 DAMAGED = {
     "generate": "train.steps.symbol.npy",
     "classify": "train.steps.symbol.npy",
     "tag": "train.steps.word.npy",
+    "forecast": "series.steps.values.npy",
 }
 OF_TEST = {
     "generate": "test.steps.symbol.npy",
     "classify": "test.steps.symbol.npy",
     "tag": "test.steps.word.npy",
+    "forecast": "series.steps.values.npy",
 }
 
 

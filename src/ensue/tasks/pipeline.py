@@ -88,7 +88,9 @@ class Training(ABC, Generic[D]):
         """Fit and score the baselines within their share of the time, and note what it excludes."""
         candidates = {name_model(one): one for one in self.baselines(settings, data, on_event)}
         fit_one = partial(_fit_baseline, self, settings, data, on_event)
-        found, notes = fit_baselines(candidates, fit_one, self.size(data)[0], budget, on_event)
+        found, notes = fit_baselines(
+            candidates, fit_one, self.count_examples(data), budget, on_event
+        )
         return [*found.values()], notes
 
     @abstractmethod
@@ -121,6 +123,10 @@ class Training(ABC, Generic[D]):
     @abstractmethod
     def size(self, data: D) -> tuple[int, str]:
         """Count the training part, and name the unit."""
+
+    def count_examples(self, data: D) -> int:
+        """Count the examples of the training part, of which `sample` takes one in so many."""
+        return self.size(data)[0]
 
     def calibrate(self, fitted: Fitted, data: D) -> Any:
         """Fit a calibration on the part for it; None for a task without one."""

@@ -67,6 +67,10 @@ class TagTraining(Training[TaggedParts]):
         """Count the words."""
         return int(data["train"].offsets[-1]), "words"
 
+    def count_examples(self, data: TaggedParts) -> int:
+        """Count the sentences."""
+        return len(data["train"])
+
     def predict(self, fitted: Fitted, data: TaggedParts) -> Any:
         """Predict the most likely tag sequences."""
         return predict_tags(fitted.model, data["test"])
