@@ -62,10 +62,8 @@ def disk_error(error: OSError, path: Path) -> RunError:
     elif not path.parent.exists():
         what, hint = "cannot be written: its folder does not exist", "create it, or name another"
     else:
-        what, hint = (
-            f"cannot be written ({error.strerror or error})",
-            "check the folder and its permissions",
-        )
+        what = f"cannot be written ({error.strerror or error})"
+        hint = "check the folder and its permissions"
     refused = RunError(what, where=str(path), hint=hint)
     refused.disk = True
     return refused
@@ -79,10 +77,8 @@ def read_errors(path: Path) -> Generator[None, None, None]:
     except FileNotFoundError:
         raise RunError("the file is missing", where=str(path), hint=HINT) from None
     except OSError as error:
-        what, hint = (
-            f"cannot be read ({error.strerror or error})",
-            "check the file and its permissions",
-        )
+        what = f"cannot be read ({error.strerror or error})"
+        hint = "check the file and its permissions"
         raise RunError(what, where=str(path), hint=hint) from None
 
 

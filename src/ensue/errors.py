@@ -18,11 +18,9 @@ def with_article(word: str) -> str:
 
 
 def _short(text: str | None) -> str | None:
-    return (
-        text
-        if text is None or len(text) <= MAX_LENGTH
-        else f"{text[: MAX_LENGTH - 200]} ... {text[-190:]}"
-    )
+    if text is None or len(text) <= MAX_LENGTH:
+        return text
+    return f"{text[: MAX_LENGTH - 200]} ... {text[-190:]}"
 
 
 class UserError(Exception):

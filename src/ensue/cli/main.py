@@ -118,11 +118,9 @@ def _format_warning(
 ) -> str:
     """Format warnings of ensue like its errors; other warnings keep Python's format."""
     ours = category is SlowerWarning
-    return (
-        f"ensue: {for_terminal(str(message))}\n"
-        if ours
-        else PYTHON_FORMAT(message, category, filename, lineno, line)
-    )
+    if ours:
+        return f"ensue: {for_terminal(str(message))}\n"
+    return PYTHON_FORMAT(message, category, filename, lineno, line)
 
 
 def _complain(line: str, code: int) -> int:

@@ -237,11 +237,9 @@ def as_line(event: Event) -> str:
     if isinstance(event, Working):
         what = for_terminal(event.what)
         return what if event.share is None else f"{what}  {event.share:.0%}"
-    return (
-        f"  sample: {excerpt(event.text)}"
-        if isinstance(event, Sample)
-        else for_terminal(event.text)
-    )
+    if isinstance(event, Sample):
+        return f"  sample: {excerpt(event.text)}"
+    return for_terminal(event.text)
 
 
 def describe(progress: Progress) -> str:

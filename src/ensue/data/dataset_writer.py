@@ -146,11 +146,9 @@ def count_words(text: str) -> int:
 
 def count_tokens(spelled: bytes) -> int:
     """Count tokens between ASCII blanks, like len(spelled.split())."""
-    return (
-        len(spelled.split())
-        if len(spelled) < SHORT
-        else _count_stretches(np.frombuffer(spelled, np.uint8), _ASCII_BLANKS)
-    )
+    if len(spelled) < SHORT:
+        return len(spelled.split())
+    return _count_stretches(np.frombuffer(spelled, np.uint8), _ASCII_BLANKS)
 
 
 def _count_stretches(symbols: NDArray[np.unsignedinteger], blanks: NDArray[np.bool_]) -> int:

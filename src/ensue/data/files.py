@@ -125,11 +125,9 @@ def _read_stdin(size: int) -> bytes:
     # Text decoded by the locale may hide invalid bytes; a replacement of sys.stdin may have no
     # buffer.
     raw = getattr(sys.stdin, "buffer", None)
-    return (
-        raw.read(size)
-        if raw is not None
-        else sys.stdin.read(size).encode("utf-8", "surrogateescape")
-    )
+    if raw is not None:
+        return raw.read(size)
+    return sys.stdin.read(size).encode("utf-8", "surrogateescape")
 
 
 def refuse_undecoded(text: str, where: str) -> None:

@@ -129,10 +129,8 @@ def read_examples(reader: LabelledReader, data: LabelledSettings, listener: List
         ):
             listener.on_finding(finding)
     if kind in ("multilabel", "regression") and examples[0].inner is not None:
-        what, hint = (
-            f"the labels of nodes cannot be read as {DESCRIBED[kind]}",
-            "give kind=multiclass, or data.reader.inner=false",
-        )
+        what = f"the labels of nodes cannot be read as {DESCRIBED[kind]}"
+        hint = "give kind=multiclass, or data.reader.inner=false"
         raise SettingError(what, where="data.labels.kind", hint=hint)
     return examples, kind, delimiter, reader.elsewhere
 

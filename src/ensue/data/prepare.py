@@ -70,10 +70,8 @@ def prepare(
     progress = ReadingProgress(
         total, _time(sources.main, codec) if total >= LONG else None, on_read
     )
-    reporting, silent = (
-        Listener(findings.append, progress.advance),
-        Listener(on_progress=progress.advance),
-    )
+    reporting = Listener(findings.append, progress.advance)
+    silent = Listener(on_progress=progress.advance)
     split = _measure(sources, data, seed, reporting)
     pieces = sources.main.pieces(silent)
     beginning: list[str] = []

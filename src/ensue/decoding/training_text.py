@@ -108,10 +108,8 @@ class TrainingText:
         if len(corpus.unknown_sizes):
             first, last = np.searchsorted(corpus.unknown_at, (begin, end)).tolist()
             at = corpus.unknown_at[first:last] - begin
-            starts[at], sizes[at] = (
-                self._unknown_starts[part][first:last],
-                corpus.unknown_sizes[first:last],
-            )
+            starts[at] = self._unknown_starts[part][first:last]
+            sizes[at] = corpus.unknown_sizes[first:last]
         ends = np.cumsum(sizes)
         places = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
         text = self._spelled[places].tobytes().decode("utf-8", "replace")

@@ -160,11 +160,9 @@ def _text(nodes: tuple[Node, ...], place: int, names: Mapping[int, str]) -> str:
         args = [expression(arg) for arg in node.args]
         if node.op == "sigmoid_back":
             return args[0] * args[1] * (1 - args[1])
-        return (
-            args[0] * (1 - args[1] * args[1])
-            if node.op == "tanh_back"
-            else Expr(node.op, tuple(args))
-        )
+        if node.op == "tanh_back":
+            return args[0] * (1 - args[1] * args[1])
+        return Expr(node.op, tuple(args))
 
     text = repr(expression(place)).replace("1.0", "1")
     return text[1:-1] if text.startswith("(") else text

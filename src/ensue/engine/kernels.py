@@ -53,11 +53,9 @@ def run(
 
     `lengths` must be above 0.
     """
-    x, weights, function = (
-        values["x"],
-        _weights(program, values),
-        getattr(torch._VF, str(find_kernel(program))),
-    )
+    x = values["x"]
+    weights = _weights(program, values)
+    function = getattr(torch._VF, str(find_kernel(program)))
     first = [values[f"state/{state}"][None] for state in program.states]
     options = (weights, True, 1, 0.0, torch.is_grad_enabled(), False)
     if lengths is None:

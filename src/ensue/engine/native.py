@@ -123,10 +123,8 @@ def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     assert kernels is not None
     (steps, columns), inputs = adjoint.shape, source.shape[1]
     gradient, sums = adjoint.new_empty(columns, inputs), adjoint.new_empty(columns)
-    addresses, strides = (
-        (adjoint.data_ptr(), source.data_ptr()),
-        (adjoint.stride(0), source.stride(0)),
-    )
+    addresses = (adjoint.data_ptr(), source.data_ptr())
+    strides = (adjoint.stride(0), source.stride(0))
     of = _Gradient(
         *addresses, *strides, steps, columns, inputs, gradient.data_ptr(), sums.data_ptr()
     )
@@ -199,11 +197,9 @@ class _Play:
             return self._at(even, TURNS, odd)
         if kind == "given":
             grad = self.given[str(which)]
-            return (
-                _Slot()
-                if grad is None
-                else self._at(grad, BEFORE, torch.zeros_like(self.carried[str(which)][0]))
-            )
+            if grad is None:
+                return _Slot()
+            return self._at(grad, BEFORE, torch.zeros_like(self.carried[str(which)][0]))
         whole = memory.whole(slot)
         if kind in STILL or len(whole) != memory.steps:
             return self._at(whole, FIXED)

@@ -234,8 +234,6 @@ def _kind(state: Any) -> str:
         return f"a dict of {', '.join(map(repr, state))}"
     if isinstance(state, tuple | list):
         return f"{with_article(type(state).__name__)} of {len(state)}"
-    return (
-        f"a tensor {_shape(state)}"
-        if isinstance(state, Tensor)
-        else with_article(type(state).__name__)
-    )
+    if isinstance(state, Tensor):
+        return f"a tensor {_shape(state)}"
+    return with_article(type(state).__name__)

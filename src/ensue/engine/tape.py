@@ -115,11 +115,9 @@ def _add_product(made: Tape, program: Program, args: list[Slot], out: Slot) -> N
     made.products.append(
         Product(places[0] if places else -1, made.place(source), matrix, made.place(out))
     )
-    here, number, last = (
-        len(made.instructions),
-        len(made.products) - 1,
-        made.segments[-1] if made.segments else None,
-    )
+    here = len(made.instructions)
+    number = len(made.products) - 1
+    last = made.segments[-1] if made.segments else None
     if (
         last is not None
         and last.first == last.last

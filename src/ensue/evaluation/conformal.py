@@ -28,11 +28,9 @@ def nonconformity(predictions: Predictions, target: NDArray[Any]) -> Numbers:
     if predictions.kind == "regression":
         return np.abs(predictions.standardised_error(target))
     scores = label_nonconformity(predictions)
-    return (
-        np.where(target > 0.5, scores, 0.0).max(1)
-        if predictions.kind == "multilabel"
-        else scores[np.arange(len(target)), target]
-    )
+    if predictions.kind == "multilabel":
+        return np.where(target > 0.5, scores, 0.0).max(1)
+    return scores[np.arange(len(target)), target]
 
 
 def label_nonconformity(predictions: Predictions) -> Numbers:

@@ -38,10 +38,8 @@ class SpanRules:
         ids = np.where(self._letters[ids] == OUTSIDE, outside, ids)
         before, after = np.concatenate([[outside], ids]), np.concatenate([ids, [outside]])
         before[offsets] = after[offsets] = outside  # no span crosses a sentence boundary
-        begin, end = (
-            np.flatnonzero(self._begins(before[:-1], ids)),
-            np.flatnonzero(self._ends(ids, after[1:])) + 1,
-        )
+        begin = np.flatnonzero(self._begins(before[:-1], ids))
+        end = np.flatnonzero(self._ends(ids, after[1:])) + 1
         return np.stack([begin, end, self._kinds[ids[begin]]], 1)
 
     def _begins(self, before: NDArray[np.integer], now: NDArray[np.integer]) -> NDArray[np.bool_]:

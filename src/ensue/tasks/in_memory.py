@@ -70,10 +70,8 @@ def as_examples(given: Any, where: str) -> list[Any]:
         )
     elif isinstance(given, PathLike) or not isinstance(given, Iterable):
         kind = "path" if isinstance(given, PathLike) else type(given).__name__
-        what, hint = (
-            f"{with_article(kind)} is not a list of examples",
-            "give a text, or a list of examples",
-        )
+        what = f"{with_article(kind)} is not a list of examples"
+        hint = "give a text, or a list of examples"
         raise DataError(what, where=where, hint=hint)
     return [as_text(one, where) if isinstance(one, bytes | bytearray) else one for one in given]
 

@@ -53,10 +53,8 @@ def check_texts(report: Report, files: Sequence[Path], settings: Any) -> None:
     by_part = report.attempt(
         lambda: get_part_files("all", files, settings.data, report.listener), files[0]
     )
-    report.format, report.described = (
-        kind,
-        f"{DESCRIBED[kind]} (choose with --set data.format=text|lines|table)",
-    )
+    report.format = kind
+    report.described = f"{DESCRIBED[kind]} (choose with --set data.format=text|lines|table)"
     report.tables["files"] = [look.row() for look in looks]
     if not report.problems and by_part is not None:
         parts = {path: part for part, own in by_part.items() for path in own}

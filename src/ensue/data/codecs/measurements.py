@@ -105,11 +105,9 @@ class MeasurementCodec(ContentCodec):
 
     def unknown_channels(self, content: Content) -> list[str]:
         """Return the bands that training has not; none if bands are symbols."""
-        return (
-            sorted({*get_field(content, CHANNEL)} - {*self.fields.channels})
-            if self.fields.channels
-            else []
-        )
+        if self.fields.channels:
+            return sorted({*get_field(content, CHANNEL)} - {*self.fields.channels})
+        return []
 
     def knows(self, content: Content) -> bool:
         """Return whether a value was measured in a band of the training part."""

@@ -16,10 +16,8 @@ def simulate_balls() -> str:
     draws = np.random.Generator(np.random.Philox(4))
     rows = ["ball,step,x,y"]
     for number in range(1, BALLS + 1):
-        place, speed = (
-            draws.uniform([0.1, 0.4], [0.9, 1.0]),
-            draws.uniform([-1.5, -0.5], [1.5, 1.5]),
-        )
+        place = draws.uniform([0.1, 0.4], [0.9, 1.0])
+        speed = draws.uniform([-1.5, -0.5], [1.5, 1.5])
         for step in range(STEPS):
             x, y = place + draws.normal(0, NOISE, 2)
             rows.append(f"ball-{number:02d},{step + 1},{x:.4f},{y:.4f}")

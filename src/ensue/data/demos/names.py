@@ -26,10 +26,8 @@ def list_names() -> str:
     try:
         from faker import Faker
     except ImportError:
-        what, hint = (
-            "the names come from the package Faker, which is missing",
-            "pip install 'ensue[demos]'",
-        )
+        what = "the names come from the package Faker, which is missing"
+        hint = "pip install 'ensue[demos]'"
         raise UserError(what, where="demo names", hint=f"install it with: {hint}") from None
     found: set[str] = set()
     for locale in LOCALES:

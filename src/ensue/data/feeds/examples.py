@@ -67,10 +67,6 @@ def make_batch(examples: Examples, rows: Arrays, weight: Arrays | None = None) -
 
 def _widen(kind: np.dtype) -> np.dtype:
     """Return the type that networks take: ids are stored in as few bytes as possible."""
-    return (
-        np.dtype(np.int64)
-        if kind.kind in "iu"
-        else np.dtype(np.float32)
-        if kind.kind == "f"
-        else kind
-    )
+    if kind.kind in "iu":
+        return np.dtype(np.int64)
+    return np.dtype(np.float32) if kind.kind == "f" else kind

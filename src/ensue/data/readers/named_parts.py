@@ -167,10 +167,8 @@ def _report_mixed(files: Sequence[Path], listener: Listener) -> None:
         return
     other = next((path for path in files if get_part_from_name(path.name) is None), None)
     if other is not None:
-        first, second = (
-            named["train"],
-            next(path for part, path in named.items() if part != "train"),
-        )
+        first = named["train"]
+        second = next(path for part, path in named.items() if part != "train")
         what = (
             f"{first.name} and {second.name} are named for parts of the data, but "
             f"{other.name} is not"

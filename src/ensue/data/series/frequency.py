@@ -74,11 +74,9 @@ class Frequency:
     @property
     def one(self) -> str:
         """One step in words: "an hour", "15 minutes"."""
-        return (
-            self.name
-            if self.name[0].isdigit()
-            else f"{'an' if self.name == 'hour' else 'a'} {self.name}"
-        )
+        if self.name[0].isdigit():
+            return self.name
+        return f"{'an' if self.name == 'hour' else 'a'} {self.name}"
 
     @property
     def season(self) -> int:
@@ -157,11 +155,9 @@ def infer_frequency(times: Times) -> Frequency | None:
         and np.is_busday(days := times.astype("datetime64[D]")).all()
     ):
         # Without a weekend in between, the steps may be days as well.
-        return (
-            Frequency("workday", 1)
-            if days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2
-            else found
-        )
+        if days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2:
+            return Frequency("workday", 1)
+        return found
     return found
 
 

@@ -40,10 +40,8 @@ def read_series_of_parts(
 
 
 def _missing_test(where: str) -> SettingError:
-    what, hint = (
-        "the test part would be cut from the validation file",
-        "give --test as well, a file that continues the validation file",
-    )
+    what = "the test part would be cut from the validation file"
+    hint = "give --test as well, a file that continues the validation file"
     return SettingError(what, where=where, hint=hint)
 
 

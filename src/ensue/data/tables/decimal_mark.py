@@ -56,9 +56,7 @@ def read_decimal(cell: Any, decimal: str, place: str, where: str) -> float:
     marked = not decimal and ("." in cell or "," in cell)
     if marked and find_number_formats({"": [cell]}, "", {})[""].ambiguity:
         what = f"{cell[:40]!r} in {place} is ambiguous: thousands or a fraction"
-        hint, flag_hint = (
-            "write no signs between thousands",
-            "give --set data.reader.decimal=. or ,",
-        )
+        hint = "write no signs between thousands"
+        flag_hint = "give --set data.reader.decimal=. or ,"
         raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
     return read_number(cell if found is None else found, place, where)

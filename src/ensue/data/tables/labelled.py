@@ -104,10 +104,8 @@ def _read_examples(
                 yield Example("", None, str(path), line, None, row)
                 continue
             if lacking and settings.incomplete != "leave out":
-                what, flag_hint = (
-                    f"column {lacking[0]!r} is empty in this row",
-                    "give --set incomplete='leave out'",
-                )
+                what = f"column {lacking[0]!r} is empty in this row"
+                flag_hint = "give --set incomplete='leave out'"
                 flag_hint += ", or 'no labels' for multilabel data" * (lacking[0] == settings.label)
                 raise DataError(
                     what, where=f"{path}:{line}", hint="fill it in", flag_hint=flag_hint

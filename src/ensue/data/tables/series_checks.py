@@ -132,11 +132,9 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
         return replace(given, on=days.most_common(1)[0][0]) if monthly else given
     known = Counter(one for one in each if one is not None)
     if not known:
-        return (
-            Frequency("step", 1)
-            if found[0].series.times.dtype.kind != "M"
-            else Frequency("second", 86_400)
-        )
+        if found[0].series.times.dtype.kind != "M":
+            return Frequency("step", 1)
+        return Frequency("second", 86_400)
     most = known.most_common(1)[0][0]
     for one, frequency in zip(found, each, strict=True):
         # The frequency of a series with few steps is unreliable: some may be missing.
@@ -189,21 +187,17 @@ def check_steps(one: Read, frequency: Frequency, settings: SeriesSettings) -> Se
 def _refuse(
     one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool
 ) -> None:
-    distance, what, where = (
-        distances[row - 1],
-        f"{format_time(times[row])} of {one.series.name!r}",
-        one.rows[row],
-    )
+    distance = distances[row - 1]
+    what = f"{format_time(times[row])} of {one.series.name!r}"
+    where = one.rows[row]
     if distance == 0 and times[row] == times[row - 1]:
         hint = "keep one of the rows, or, if clocks went back, write the offset: 02:00+01:00"
         raise DataError(
             f"the time {what} occurs twice", where=where, hint=hint, flag_hint="name an --id"
         )
     if times[row] < times[row - 1]:
-        hint, flag_hint = (
-            "sort the rows of each series by time",
-            "name the column of series ids with --id",
-        )
+        hint = "sort the rows of each series by time"
+        flag_hint = "name the column of series ids with --id"
         raise DataError(
             f"the time {what} comes after {format_time(times[row - 1])}",
             where=where,

@@ -156,12 +156,10 @@ def _read_values(
     while cells and cells[-1] in (None, ""):
         cells.pop()
     values = form.read_plain(cells)
-    return (
-        values
-        if values is not None
-        else np.array(
-            [_read_value(cell, form, step, where) for cell, step in zip(cells, steps, strict=False)]
-        )
+    if values is not None:
+        return values
+    return np.array(
+        [_read_value(cell, form, step, where) for cell, step in zip(cells, steps, strict=False)]
     )
 
 

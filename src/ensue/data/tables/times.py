@@ -202,11 +202,9 @@ class TimeFormat:
         if self.unix and isinstance(time, int):
             time = np.datetime64(time // self.unix, "s") if is_unix(time) else None
         if self.excel and isinstance(time, int):
-            return (
-                np.datetime64("1899-12-30T00:00:00") + np.timedelta64(time * DAY, "s")
-                if _is_excel(time)
-                else None
-            )
+            if _is_excel(time):
+                return np.datetime64("1899-12-30T00:00:00") + np.timedelta64(time * DAY, "s")
+            return None
         if self.local and isinstance(time, np.datetime64):
             return _local_day(time)
         return time
@@ -285,10 +283,8 @@ def _find_day_first(texts: Sequence[str], where: Sequence[str], like: TimeFormat
     if not days and not months:
         if like is not None:
             return like.day_first
-        what, flag_hint = (
-            f"{spoken[0][1][0]!r}: does the day come first, or the month?",
-            "give --set day_first=true or false",
-        )
+        what = f"{spoken[0][1][0]!r}: does the day come first, or the month?"
+        flag_hint = "give --set day_first=true or false"
         raise DataError(
             what, where=where[spoken[0][0]], hint="write dates as 2026-11-21", flag_hint=flag_hint
         )
@@ -348,8 +344,6 @@ def format_time(time: Any) -> int | str:
     >>> format_time(np.datetime64("2026-11-01T00:00:00")), format_time(np.int64(7))
     ('2026-11-01', 7)
     """
-    return (
-        str(time).removesuffix("T00:00:00").replace("T", " ")
-        if isinstance(time, np.datetime64)
-        else int(time)
-    )
+    if isinstance(time, np.datetime64):
+        return str(time).removesuffix("T00:00:00").replace("T", " ")
+    return int(time)

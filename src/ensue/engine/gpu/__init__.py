@@ -45,11 +45,9 @@ def describe() -> str:
     """Describe the backend, for reports."""
     if available():
         return f"triton {importlib.import_module('triton').__version__}"
-    return (
-        f"disabled by {VARIABLE}"
-        if os.environ.get(VARIABLE) == "off"
-        else "triton is not installed"
-    )
+    if os.environ.get(VARIABLE) == "off":
+        return f"disabled by {VARIABLE}"
+    return "triton is not installed"
 
 
 def usable(values: Values) -> bool:

@@ -217,11 +217,9 @@ class _Text:
         source, stage = self.slots[product.source], product.matrix[1]
         self._store([slot for slot in _singles(source) if slot in self.unstored])
         outs, inner = self._outs(numbers), self._columns(source)
-        matrix, left, width = (
-            self._address(("recurrent", stage)),
-            self._place(source),
-            self._width(outs[0]),
-        )
+        matrix = self._address(("recurrent", stage))
+        left = self._place(source)
+        width = self._width(outs[0])
         # The accumulator starts from the summand of the product.
         self._finish(numbers, [f"tl.zeros([ROWS, {width.upper()}_TILE], tl.float32)"] * len(outs))
         self.lines += [
@@ -337,11 +335,9 @@ class _Text:
             return f"tl.load({self._address(slot)} + {width}, {width}_real, 0.0).to(tl.float32)"
         if kind == "incoming":
             given, carried = ("given", which), self._running(("carry", which))
-            return (
-                carried
-                if which in self.missing
-                else f"{carried} + {self._place(given).load(self._place(given).live)}"
-            )
+            if which in self.missing:
+                return carried
+            return f"{carried} + {self._place(given).load(self._place(given).live)}"
         place = self._place(slot)
         return place.load(place.live)
 

@@ -122,8 +122,6 @@ class _Layer:
             return network.shared(self.values[f"{kind}/{which}"])
         if kind in ("input_bias", "recurrent_bias"):
             return network.shared(parameter(self.program, self.values, slot))
-        return (
-            network.constant(float(which))
-            if kind == "constant"
-            else network.row(self.units(bool(slot[-1])))
-        )
+        if kind == "constant":
+            return network.constant(float(which))
+        return network.row(self.units(bool(slot[-1])))

@@ -195,10 +195,8 @@ class Ticks:
         Raises ValueError if the memory or a symbol is invalid.
         """
         ids = self.checked(memory, symbols)
-        (log_probs, probabilities), written = (
-            np.empty((2, len(symbols), self.size)),
-            np.empty(len(symbols), np.int32),
-        )
+        (log_probs, probabilities) = np.empty((2, len(symbols), self.size))
+        written = np.empty(len(symbols), np.int32)
         writing = structures.Writing(rows=len(symbols), ticks=1, threads=torch.get_num_threads())
         writing.memory, writing.symbols = memory.data_ptr(), ids.ctypes.data
         writing.log_probs, writing.probabilities = log_probs.ctypes.data, probabilities.ctypes.data

@@ -61,10 +61,8 @@ class HMM(ArrayMixin, Predictor):
         tags = sizes["target"]
         self.change = torch.zeros(tags + 1 if tags <= MAX_TRIGRAM_TAGS else 1, tags + 1, tags + 1)
         self.prior, self.root, self.trust = torch.zeros(tags), torch.zeros(2, tags), torch.zeros(())
-        self.lexicon, self.suffix = (
-            torch.zeros(sizes["surface"], tags),
-            torch.zeros(2 * sizes["suffix"], tags),
-        )
+        self.lexicon = torch.zeros(sizes["surface"], tags)
+        self.suffix = torch.zeros(2 * sizes["suffix"], tags)
 
     def fit(self, words: TaggedSteps) -> HMM:
         """Count the training part."""

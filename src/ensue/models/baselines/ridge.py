@@ -92,11 +92,9 @@ class Ridge(WindowModel, Predictor, Forecasting):
         squares: dict[tuple[str, float], Array] = dict.fromkeys(weights, np.zeros(1))
         counts = np.zeros(self.horizon * self.sizes.channels)
         for fields in validation():
-            x, target, begins = (
-                self.features(fields),
-                window_targets(fields),
-                compute_anchors(fields, self.sizes),
-            )
+            x = self.features(fields)
+            target = window_targets(fields)
+            begins = compute_anchors(fields, self.sizes)
             counts += (measured := get_observed(fields)).sum(0)
             for (anchor, penalty), weight in weights.items():
                 error = np.where(
@@ -189,10 +187,8 @@ class Ridge(WindowModel, Predictor, Forecasting):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if they are those of another model."""
-        columns, names = (
-            self.horizon * self.sizes.channels,
-            ["anchor", "penalty", "spread", "weights"],
-        )
+        columns = self.horizon * self.sizes.channels
+        names = ["anchor", "penalty", "spread", "weights"]
         if sorted(arrays) != names or arrays["weights"].shape[1] != columns:
             raise RunError(
                 "the saved weights are not those of this model",

@@ -75,10 +75,8 @@ class SummaryFeatures(ArrayMixin, Predictor):
         }
         example = Batch(fields, torch.zeros(1, dtype=torch.int64), torch.ones(1), torch.ones(1))
         count = self.features(example).shape[1]
-        self.mean, self.sd = (
-            torch.zeros(count, dtype=torch.float64),
-            torch.ones(count, dtype=torch.float64),
-        )
+        self.mean = torch.zeros(count, dtype=torch.float64)
+        self.sd = torch.ones(count, dtype=torch.float64)
         self.weight = torch.zeros(count + 1, size, dtype=torch.float64)
         """The last row is the intercept."""
         self.spread = torch.ones(1, dtype=torch.float64)

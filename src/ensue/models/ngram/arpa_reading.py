@@ -125,10 +125,8 @@ def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, flo
     if len(fields) not in (n + 1, n + 2):
         file.fail(f"expected log-probability, {n}-gram and back-off weight, found {line[:60]!r}")
     try:
-        probability, backoff = (
-            float(fields[0]),
-            float(fields[n + 1]) if len(fields) == n + 2 else 0.0,
-        )
+        probability = float(fields[0])
+        backoff = float(fields[n + 1]) if len(fields) == n + 2 else 0.0
     except ValueError:
         file.fail(f"expected numbers around the {n}-gram, found {line[:60]!r}")
     if not (-np.inf < probability <= 0 and abs(backoff) < LARGEST):

@@ -86,11 +86,9 @@ class Records:
     def symbols(self) -> Symbols:
         """Return the last symbol of each n-gram."""
         symbol = self.grams["symbol"]
-        return (
-            symbol
-            if symbol.ndim == 1
-            else symbol.astype(np.uint32) @ np.array([1, 1 << 8, 1 << 16], np.uint32)
-        )
+        if symbol.ndim == 1:
+            return symbol
+        return symbol.astype(np.uint32) @ np.array([1, 1 << 8, 1 << 16], np.uint32)
 
     def values(self, name: str) -> NDArray[np.float64]:
         """Return probabilities or back-off weights; the top order has no weights."""

@@ -126,11 +126,9 @@ class _GrowingArray:
     def array(self) -> NDArray:
         """Close the file, and give what is in it."""
         self._file.close()
-        return (
-            np.memmap(self.path, self.kind, "r+", shape=(self.length,))
-            if self.length
-            else np.zeros(0, self.kind)
-        )
+        if self.length:
+            return np.memmap(self.path, self.kind, "r+", shape=(self.length,))
+        return np.zeros(0, self.kind)
 
 
 class _LengthReader:
@@ -210,10 +208,8 @@ def _link_suffixes(
     for n, arrays in enumerate(found, 2):
         below = levels[-1]
         left = _zeros(folder / f"left.{n - 1}", len(below.symbol), np.int32)
-        suffixes, next_keys = (
-            _GrowingArray(folder / f"suffix.{n}"),
-            _GrowingArray(folder / f"keys.{n}", np.int64),
-        )
+        suffixes = _GrowingArray(folder / f"suffix.{n}")
+        next_keys = _GrowingArray(folder / f"keys.{n}", np.int64)
         for at in range(0, len(arrays["symbol"]), most):
             context, symbol = arrays["context"][at : at + most], arrays["symbol"][at : at + most]
             # The suffix of an n-gram follows the suffix of its context: (a b) c has the suffix (b)

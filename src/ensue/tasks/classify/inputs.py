@@ -71,11 +71,9 @@ def _spool(
     column = columns.get("text") or getattr(model.data.reader, "text", "")
 
     def name(first: bytes) -> str:
-        return (
-            f"data{_guess_ending(first, column)}"
-            if kind == "table"
-            else names.get(kind, "data.txt")
-        )
+        if kind == "table":
+            return f"data{_guess_ending(first, column)}"
+        return names.get(kind, "data.txt")
 
     with spool_stdin(listener, name) as (path, as_piped):
         if kind == "table" and path.suffix != ".txt":

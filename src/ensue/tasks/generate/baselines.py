@@ -61,10 +61,8 @@ def fit_ngram_baseline(
     if plan is None:
         return None
     began = perf_counter()
-    train, heldout = (
-        take_last(parts.train, plan.symbols),
-        (parts.validation.ids, parts.validation.offsets),
-    )
+    train = take_last(parts.train, plan.symbols)
+    heldout = (parts.validation.ids, parts.validation.offsets)
     size, highest = parts.codec.size, plan.highest_order
     on_event(
         Working(
@@ -100,11 +98,9 @@ def load_or_make_plan(
 ) -> Plan | None:
     """Load the plan of a resumed run, or make one, with a note if counting takes long."""
     if before:
-        return (
-            None
-            if before.get("skipped")
-            else Plan(**{name: before[name] for name in asdict(Plan(0, 0))})
-        )
+        if before.get("skipped"):
+            return None
+        return Plan(**{name: before[name] for name in asdict(Plan(0, 0))})
     on_event(Working("planning the n-gram"))
     plan = make_plan(parts.train, parts.codec.size, settings, share)
     if plan is not None and plan.expected_cost:
@@ -127,11 +123,9 @@ def note_cuts(plan: Plan, train: Corpus, settings: NgramSettings, share: Share) 
 
 def _amount(plan: Plan, train: Corpus) -> str:
     count = len(train)
-    return (
-        f"all {count:,} training symbols"
-        if plan.symbols >= count
-        else (f"the last {plan.symbols:,} of the {count:,} training symbols")
-    )
+    if plan.symbols >= count:
+        return f"all {count:,} training symbols"
+    return f"the last {plan.symbols:,} of the {count:,} training symbols"
 
 
 def take_last(corpus: Corpus, most: int) -> Counted:

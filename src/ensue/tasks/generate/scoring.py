@@ -73,10 +73,8 @@ def describe_choice(
     """
     if not settings.open:
         return ()
-    order, then = (
-        baseline.model.order,
-        "which is counted too at the end" if baseline.validation else "which is not counted",
-    )
+    order = baseline.model.order
+    then = "which is counted too at the end" if baseline.validation else "which is not counted"
     if settings.order != "auto":
         return (f"the discounts of the n-gram{which}: on the validation part, {then}",)
     selected = f"the order of the n-gram{which}, {order}: on the validation part, {then}"

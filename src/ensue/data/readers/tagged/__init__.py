@@ -130,11 +130,9 @@ class TaggedReader(LabelledReader):
     @cached_property
     def layout(self) -> Layout | None:
         """Column layout of the first file, or None if its format has fixed columns."""
-        return (
-            self._find_layout(self.files[0], self.format)
-            if self.format in ("columns", "tsv")
-            else None
-        )
+        if self.format in ("columns", "tsv"):
+            return self._find_layout(self.files[0], self.format)
+        return None
 
     @property
     def described(self) -> str:
@@ -142,11 +140,9 @@ class TaggedReader(LabelledReader):
         return DESCRIBED[self.format] if self.layout is None else self.layout.described(self.tagged)
 
     def _guess_format(self, path: Path) -> TagFormat:
-        return (
-            guess_format(path, self.settings.encoding)
-            if self.settings.format == "auto"
-            else self.settings.format
-        )
+        if self.settings.format == "auto":
+            return guess_format(path, self.settings.encoding)
+        return self.settings.format
 
     def _find_layout(self, path: Path, kind: TagFormat) -> Layout:
         given = self.settings.word, self.settings.column if self.tagged else ""

@@ -133,11 +133,9 @@ class RequestedColumns:
         def holds(column: str) -> bool:
             if column in names or not (self.remembered or alike):
                 return True
-            return (
-                not self.remembered or alike
-                if column.isdecimal()
-                else bool(names) and not self.remembered
-            )
+            if column.isdecimal():
+                return not self.remembered or alike
+            return bool(names) and not self.remembered
 
         return replace(
             self, **{field: "" for field in ("word", "tag") if not holds(getattr(self, field))}
