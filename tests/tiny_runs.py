@@ -46,6 +46,9 @@ FITTED = (
     "most-frequent-tag",
     "ridge",
     "boosting",
+    "naive",
+    "seasonal-naive",
+    "drift",
     "dtw",
     "regression",
 )

@@ -1,20 +1,19 @@
 """What the settings of every verb obey: their schema is complete, and none of them is dead."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import tiny_runs
 from pydantic import BaseModel
+from stub_statsforecast import install
 
 from ensue import api
 from ensue.cells import CELLS
 from ensue.errors import SettingError
 from ensue.settings import Choice, Settings, read, to_plain
 from ensue.tasks import TASKS, Choices
-from ensue.tasks.forecast.settings import BaselineSettings
 
 
 def catalogue(field: Any) -> dict[str, type[Settings]]:
@@ -213,6 +212,7 @@ FURTHER: dict[str, list[Training]] = {
         ("forecast", "mlp", STEPS),
         ("forecast", "linear", STEPS),
         ("forecast", "boosting", ["baselines.statistical=[]"]),
+        ("forecast", "arima", []),
     ],
 }
 
@@ -265,7 +265,6 @@ def test_no_setting_of_training_is_dead(
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", TASKS)
 def test_no_setting_is_dead(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
     read = fields_read(verb, [*FIRST[verb], *FURTHER[verb]], tmp_path, monkeypatch)
-    if find_spec("statsforecast") is None:
-        read.add((BaselineSettings, "time_limit"))
     assert fields(TASKS[verb].settings) - read == set()

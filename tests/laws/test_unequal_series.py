@@ -2,26 +2,24 @@
 own test is seen."""
 
 import json
-import sys
 from itertools import permutations
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from stub_statsforecast import LastValue, install
 
 from ensue.data.series.backtest import BacktestSettings, find_origins, lay_out
 from ensue.data.series.frequency import Frequency
 from ensue.data.series.panel import Panel, Series
 from ensue.data.series.windows import Covariates, WindowGatherer
+from ensue.decoding.forecasts import forecast
 from ensue.errors import SettingError
-from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast.baselines import NaiveSettings, StatisticalSettings
 from ensue.tasks.forecast.data import Prepared, read_into
-from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.training.folder.run import Run
 
 HORIZON = 6
@@ -137,41 +135,37 @@ def test_the_order_of_series_changes_no_figure() -> None:
         np.testing.assert_allclose(told, found[0][2], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", [*SIMPLE, "AutoETS"])
-def test_no_baseline_sees_later_steps_or_other_series(
-    name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("every", [1, 4])
+def test_no_statistical_model_sees_later_steps_or_other_series(
+    every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The input of a baseline at an origin is the past of that series, and nothing else."""
+    """What it is fitted to, and what it goes on from, is the past of that series alone."""
     prepared = prepared_of(panel_of((40, 84, 52)))
     at = prepared.origins("test")
-    seen: list[np.ndarray] = []
-    if name == "AutoETS":
+    fitted, seen = list[np.ndarray](), list[np.ndarray]()
 
-        class Fake:
-            def __init__(self, season_length: int) -> None:
-                pass
+    class Watched(LastValue):
+        def fit(self, y: np.ndarray) -> Any:
+            fitted.append(y)
+            return super().fit(y)
 
-            def forecast(self, y: np.ndarray, h: int, level: list[int]) -> dict[str, np.ndarray]:
-                seen.append(y)
-                ends = [f"{end}-{per_cent}" for end in ("lo", "hi") for per_cent in level]
-                return dict.fromkeys(["mean", *ends], np.zeros(h))
+        def forward(self, y: np.ndarray, h: int, level: list[int]) -> dict[str, np.ndarray]:
+            seen.append(y)
+            return super().forward(y, h, level)
 
-        library = ModuleType("statsforecast")
-        library.models = SimpleNamespace(AutoETS=Fake)  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "statsforecast", library)
-        StatisticalSettings(name="AutoETS", time_limit=60.0).forecast(prepared, at)
-    else:
-        monkeypatch.setitem(
-            SIMPLE,
-            name,
-            lambda history, *others, made=SIMPLE[name]: (
-                seen.append(history[:, 0]) or made(history, *others)
-            ),
-        )
-        NaiveSettings(name=name).forecast(prepared, at)
+    install(monkeypatch, AutoETS=Watched)
+    model = MODELS.resolve("ets").build(prepared.sizes)
+    model.every = every
+    forecast(model, prepared.inputs(), at, seed=0, paths=0)
     assert len(seen) == len(at)
-    for history, (number, origin) in zip(seen, at, strict=True):
-        np.testing.assert_array_equal(history, prepared.panel.series[number].values[:origin, 0])
+    order, places = np.lexsort(at.T[::-1]), dict.fromkeys(range(3), 0)
+    for history, (number, origin) in zip(seen, at[order], strict=True):
+        past = prepared.panel.series[number].values[:origin, 0]
+        np.testing.assert_array_equal(history, past / np.abs(past).mean())
+        if places[number] % every == 0:
+            np.testing.assert_array_equal(fitted.pop(0), history)
+        places[number] += 1
+    assert not fitted
 
 
 @pytest.mark.parametrize("seed", range(40))

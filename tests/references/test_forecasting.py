@@ -1,6 +1,7 @@
 """Figures and forecasts against formulas written out anew, integrals, and other libraries."""
 
 from math import erf, pi, sqrt
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,18 @@ from ensue.data.series.frequency import (
     infer_frequency,
     read_frequency,
 )
+from ensue.data.series.panel import Series
 from ensue.data.tables.times import read_time
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED
-from ensue.evaluation.forecasting.distributions import Normals, Quantiled, Sampled
 from ensue.evaluation.forecasting.metrics import Scales, compute_block_metrics, naive_scale, score
-from ensue.evaluation.forecasting.naive import SIMPLE, errors_spread
 from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
 from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.window_features import window_features, window_targets
+from ensue.models.distributions import Normals, Quantiled, Sampled
 from ensue.models.forecaster_contract import Sizes
+from ensue.tasks.forecast.settings import MODELS
 
 
 def normal_below(x: float) -> float:
@@ -112,17 +114,22 @@ def test_a_figure_that_some_have_not_is_that_of_the_others() -> None:
     np.testing.assert_allclose(losses, others[2])
 
 
+def make_naive(name: str, history: np.ndarray, horizon: int, season: int) -> Any:
+    none = np.zeros((len(history), 0))
+    series = Series("one", np.arange(len(history)), history, none, none)
+    model = MODELS.resolve(name).build(SimpleNamespace(season=season))
+    return model.forecast(series, np.array([len(history)]), horizon)
+
+
 def test_naive_forecasts_by_hand() -> None:
     history = np.array([[1.0], [4.0], [2.0], [8.0], [5.0]])
-    one, two = errors_spread(history, 1), errors_spread(history, 2)
-    assert one.item() == pytest.approx(sqrt((9 + 4 + 36 + 9) / 4))
-    assert two.item() == pytest.approx(sqrt((1 + 16 + 9) / 3))
-    found = {name: make(history, 3, 2, one) for name, make in SIMPLE.items()}
+    one, two = sqrt((9 + 4 + 36 + 9) / 4), sqrt((1 + 16 + 9) / 3)
+    found = {name: make_naive(name, history, 3, 2) for name in ("naive", "seasonal-naive", "drift")}
     assert found["naive"].mean.ravel().tolist() == [5, 5, 5]
-    assert found["seasonal naive"].mean.ravel().tolist() == [8, 5, 8]
+    assert found["seasonal-naive"].mean.ravel().tolist() == [8, 5, 8]
     assert found["drift"].mean.ravel().tolist() == [6, 7, 8]
     np.testing.assert_allclose(found["naive"].spread.ravel(), one * np.sqrt([1, 2, 3]))
-    np.testing.assert_allclose(found["seasonal naive"].spread.ravel(), one * np.sqrt([1, 1, 2]))
+    np.testing.assert_allclose(found["seasonal-naive"].spread.ravel(), two * np.sqrt([1, 1, 2]))
     ahead = np.array([1, 2, 3])
     np.testing.assert_allclose(
         found["drift"].spread.ravel(), one * np.sqrt(ahead * (1 + ahead / 4))
@@ -274,22 +281,49 @@ def test_the_student_quantiles_of_draws() -> None:
     assert abs(np.quantile(drawn, 0.975) - 2.5706) < 0.03
 
 
-def test_baselines_of_statsforecast() -> None:
+def test_models_of_statsforecast() -> None:
     models = pytest.importorskip("statsforecast.models")
     draws = np.random.default_rng(0)
     series = np.cumsum(draws.normal(size=60))
     theirs = models.Naive().forecast(y=series, h=4, level=[80])
-    told = SIMPLE["naive"](series[:, None], 4, 1, errors_spread(series[:, None], 1))
+    told = make_naive("naive", series[:, None], 4, 1)
     np.testing.assert_allclose(told.mean.ravel(), theirs["mean"])
     np.testing.assert_allclose(told.quantile(0.9).ravel(), theirs["hi-80"], rtol=0.02)
     drifting = models.RandomWalkWithDrift().forecast(y=series, h=4)
-    np.testing.assert_allclose(
-        SIMPLE["drift"](series[:, None], 4, 1, np.ones(1)).mean.ravel(), drifting["mean"]
-    )
+    told = make_naive("drift", series[:, None], 4, 1)
+    np.testing.assert_allclose(told.mean.ravel(), drifting["mean"])
     seasonal = models.SeasonalNaive(season_length=3).forecast(y=series, h=4)
-    np.testing.assert_allclose(
-        SIMPLE["seasonal naive"](series[:, None], 4, 3, np.ones(1)).mean.ravel(), seasonal["mean"]
-    )
+    told = make_naive("seasonal-naive", series[:, None], 4, 3)
+    np.testing.assert_allclose(told.mean.ravel(), seasonal["mean"])
+    grown = np.exp(series / 9) * (2 + np.sin(np.arange(60) * np.pi / 2))
+    for name, theirs in (("ets", models.AutoETS), ("theta", models.AutoTheta)):
+        made = theirs(season_length=4).forecast(y=grown, h=5, level=[80])
+        told = make_naive(name, grown[:, None], 5, 4)
+        np.testing.assert_allclose(told.mean.ravel(), made["mean"], rtol=0.01)
+        for level, end in ((0.1, "lo-80"), (0.9, "hi-80")):
+            np.testing.assert_allclose(told.quantile(level).ravel(), made[end], rtol=0.05)
+
+
+@pytest.mark.parametrize("unit", [1e-60, 1.0, 1e60])
+@pytest.mark.parametrize("name", ["ets", "theta", "arima"])
+def test_models_of_statsforecast_forecast_every_series(name: str, unit: float) -> None:
+    pytest.importorskip("statsforecast")
+    draws = np.random.default_rng(0)
+    every = {
+        "constant": np.full(40, 5.0),
+        "zero": np.zeros(40),
+        "short": np.array([1.0, 2.0, 3.0]),
+        "one step": np.array([4.0]),
+        "negative": draws.normal(size=60) - 5,
+        "rare": np.where(draws.random(60) < 0.1, 1.0, 0.0),
+        "jump": np.append(np.zeros(50), 1e9),
+    }
+    for what, values in every.items():
+        for season in (1, 12):
+            told = make_naive(name, values[:, None] * unit, 3, season)
+            ends = np.stack([told.quantile(level) for level in (0.025, 0.1, 0.5, 0.9, 0.975)])
+            assert np.isfinite(ends).all(), what
+            assert (np.diff(ends, axis=0) >= 0).all(), what
 
 
 def test_intervals_of_few_stretches_are_students() -> None:

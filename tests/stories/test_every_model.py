@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from stub_statsforecast import install
 
 import ensue
 from ensue.cells import CELLS
@@ -59,6 +60,11 @@ def data_for(verb: str, name: str, folder: Path) -> str:
     )
     file.write_text(text)
     return str(file)
+
+
+@pytest.fixture(autouse=True)
+def statsforecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
 
 
 @pytest.mark.parametrize(("verb", "name"), CHOICES)

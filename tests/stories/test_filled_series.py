@@ -15,7 +15,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.series import read_panel
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
-from ensue.evaluation.forecasting.distributions import Normals, select
+from ensue.models.distributions import Normals, select
 
 
 def value(name: str, step: int) -> float:

@@ -67,14 +67,14 @@ def test_from_a_file_to_what_comes_next(
     assert main([*command, *MODELS[model], *QUICK]) == 0
     result = last_line(capsys)
     assert result["event"] == "result"
-    assert {"naive", "seasonal naive", "drift"} < set(result["baselines"]) | {"ridge"}
+    assert {"naive", "seasonal-naive", "drift"} < set(result["baselines"]) | {"ridge"}
     for metrics in (result["metrics"], *result["baselines"].values()):
         assert all(
             metrics[name] >= 0
             for name in ("mase", "smape", "mse", "rmse", "crps", "coverage_80", "coverage_95")
         )
     if model == "ridge":
-        assert result["metrics"]["mase"] < 0.7 * result["baselines"]["seasonal naive"]["mase"]
+        assert result["metrics"]["mase"] < 0.7 * result["baselines"]["seasonal-naive"]["mase"]
 
     assert main(["forecast", str(run), "--json"]) == 0
     told = last_line(capsys)

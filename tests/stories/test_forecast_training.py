@@ -3,25 +3,26 @@ with the same bits."""
 
 import json
 import math
-import sys
+import re
 import time
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from stub_statsforecast import LastValue, install
 
 import ensue
 from ensue import api
+from ensue.cli.main import main
 from ensue.errors import RunError
+from ensue.models.baselines import statistical
 from ensue.tasks import pipeline
 from ensue.tasks.forecast import training as forecasting
 from ensue.training.contract import Event, Progress, Working
 
 QUICK = ("baselines.statistical=[]", "backtest.test=18", "sample_paths=20", "training.steps=4")
-SMALL = {"ridge": (), "mlp": ("model.width=4",), "gru": ("model.body.width=4",)}
+SMALL = {"ridge": (), "ets": (), "mlp": ("model.width=4",), "gru": ("model.body.width=4",)}
 
 
 @pytest.fixture
@@ -46,15 +47,16 @@ def test_baselines_are_fitted_before_the_network(sales: Path, tmp_path: Path) ->
     train(sales, tmp_path / "run", "gru", on_event=events.append)
     doing = [one.what if isinstance(one, Working) else "" for one in events]
     first = next(n for n, one in enumerate(events) if isinstance(one, Progress))
-    for name in ("naive", "seasonal naive", "drift", "ridge"):
+    for name in ("naive", "seasonal-naive", "drift", "ridge"):
         assert doing.index(f"fitting {name}") < first
 
 
-@pytest.mark.parametrize("model", ["ridge", "mlp"])
+@pytest.mark.parametrize("model", ["ridge", "mlp", "ets"])
 def test_a_training_that_failed_anywhere_ends_with_the_same_bits(
     model: str, sales: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last step refits the model that the backtest has scored, so nothing may begin there."""
+    install(monkeypatch)
     refit = "backtest.refit=6"
     files = ("weights.safetensors", "calibration.json", "backtest.safetensors")
 
@@ -75,32 +77,88 @@ def test_a_training_that_failed_anywhere_ends_with_the_same_bits(
         assert outcome(out) == outcome(tmp_path / "whole"), name
 
 
-def test_a_statistical_baseline_ends_with_its_time_and_the_others_stay(
+def test_a_statistical_model_is_fitted_as_often_as_its_time_allows(
     sales: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Quick:
-        def __init__(self, season_length: int) -> None:
-            assert season_length == 12
+    fits = list[int]()
 
-        def forecast(self, y: Any, h: int, level: list[int]) -> dict[str, Any]:
-            ends = [f"{end}-{per_cent}" for end in ("lo", "hi") for per_cent in level]
-            return dict.fromkeys(["mean", *ends], np.full(h, y[-1]))
+    class Slow(LastValue):
+        def fit(self, y: Any) -> Any:
+            fits.append(len(y))
+            time.sleep(0.03)
+            return super().fit(y)
 
-    class Slow(Quick):
-        def forecast(self, y: Any, h: int, level: list[int]) -> dict[str, Any]:
-            time.sleep(0.11)
-            return super().forecast(y, h, level)
+    install(monkeypatch, AutoETS=Slow)
 
-    library = ModuleType("statsforecast")
-    library.__spec__ = ModuleSpec("statsforecast", None)
-    library.models = SimpleNamespace(AutoETS=Slow, AutoTheta=Quick)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "statsforecast", library)
-    limits = ('baselines.statistical=["ets","theta"]', "baselines.time_limit=0.3")
-    result = json.loads(train(sales, tmp_path / "run", "ridge", *limits).run.read("result.json"))
-    assert list(result["baselines"]) == ["naive", "seasonal naive", "drift", "AutoTheta"]
-    assert result["baselines"]["AutoTheta"]["mase"] == result["baselines"]["naive"]["mase"]
-    (note,) = (one for one in result["notes"] if one.startswith("AutoETS"))
-    assert note.startswith("AutoETS: not fitted; stopped after 0 s, at 3 of 13 forecasts (")
+    def rows(limit: float, model: str = "ridge") -> tuple[dict[str, Any], list[str]]:
+        fits.clear()
+        settings = ('baselines.statistical=["ets","theta"]', f"baselines.time_limit={limit}")
+        run = train(sales, tmp_path / f"{model} {limit}", model, *settings).run
+        result = json.loads(run.read("result.json"))
+        return result["baselines"], [one for one in result["notes"] if one.startswith("ets")]
+
+    baselines, notes = rows(60)
+    assert list(baselines) == ["naive", "seasonal-naive", "drift", "ets", "theta"]
+    assert baselines["ets"]["mase"] == baselines["naive"]["mase"]
+    assert notes == []
+    often = len(fits)
+    baselines, notes = rows(0.4)
+    assert baselines["ets"]["mase"] == baselines["naive"]["mase"]
+    assert 2 < len(fits) < often / 2
+    baselines, notes = rows(0.05)
+    assert "ets" not in baselines
+    assert re.fullmatch(
+        r"ets: not fitted; it would take about \d s, its limit is 0 s "
+        r"\(increase --minutes or --set baselines.time_limit\)",
+        notes[0],
+    )
+
+
+@pytest.mark.parametrize("model", ["naive", "seasonal-naive", "drift", "ets", "theta"])
+def test_a_model_of_the_whole_past_is_a_run_like_any_other(
+    model: str, sales: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It forecasts any horizon, goes on with new rows, is evaluated, and has calibrated intervals
+    that hold for every other model too."""
+    install(monkeypatch)
+    out = tmp_path / "run"
+    settings = ("baselines.statistical=[]", "backtest.test=24")
+    ensue.train("forecast", sales, out=out, model=model, horizon=6, settings=settings)
+    opened = ensue.open(out)
+    result = json.loads((out / "result.json").read_text())
+    assert result["rows"][-1]["name"] == model
+    assert result["details"]["calibration_forecasts"] > 0
+    offsets = json.loads((out / "calibration.json").read_text())["offsets"]
+    assert offsets["80"] != [0.0]
+    (one,) = opened.forecast(horizon=15)
+    ends = np.stack([one.forecast[name] for name in ("lo_95", "lo_80", "median", "hi_80", "hi_95")])
+    assert ends.shape == (5, 15)
+    assert (np.diff(ends, axis=0) >= 0).all()
+    later = tmp_path / "later.csv"
+    new = [f"{2008 + n // 12}-{n % 12 + 1:02d},{1000 + n}" for n in range(14)]
+    later.write_text("month,sold\n" + "\n".join(new) + "\n")
+    (after,) = opened.forecast(later)
+    assert str(after.times[0]).startswith("2009-03")
+    assert after.forecast["median"][0] > 150  # the new rows are counted
+    assert opened.evaluate(later).metrics["mase"] > 0
+
+
+def test_a_statistical_model_without_its_extra_is_told_how_to_get_it(
+    sales: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(monkeypatch)
+    out = tmp_path / "run"
+    assert main(["train", "forecast", str(sales), "--model", "ets", "--out", str(out)]) == 0
+    monkeypatch.setattr(statistical, "is_installed", lambda: False)
+    command = ["train", "forecast", str(sales), "--model", "theta", "--out", str(tmp_path / "no")]
+    for again in (command, ["forecast", str(out)]):
+        capsys.readouterr()
+        assert main(again) == 2
+        assert capsys.readouterr().err == (
+            "ensue: --model: ets, theta and arima are models of statsforecast, which is missing; "
+            "install it with: pip install 'ensue[series]'\n"
+        )
+    assert not (tmp_path / "no").exists()
 
 
 def test_baselines_of_a_long_test_keep_to_their_share(
@@ -112,8 +170,9 @@ def test_baselines_of_a_long_test_keep_to_their_share(
     fit, network, fitted = forecasting.fit_closed_form, pipeline.fit_network, list[int]()
 
     def slow(settings: Any, data: Any) -> Any:
-        fitted.append(data.every)
-        time.sleep(60 / data.every)
+        if settings.model.name == "ridge":
+            fitted.append(data.every)
+            time.sleep(60 / data.every)
         return fit(settings, data)
 
     def short(run: Any, model: Any, training: Any, *others: Any) -> Any:

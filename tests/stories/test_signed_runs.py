@@ -45,6 +45,9 @@ KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "mlp": ("forecast", "mlp", {}),
     "ridge": ("forecast", "ridge", {}),
     "boosting": ("forecast", "boosting", {}),
+    "naive": ("forecast", "naive", {}),
+    "seasonal-naive": ("forecast", "seasonal-naive", {}),
+    "drift": ("forecast", "drift", {}),
     "dtw": ("forecasts", "dtw", {}),
     "summary-features": ("forecasts", "summary-features", {}),
     "convolution": ("forecasts", "convolution", {}),
@@ -54,7 +57,7 @@ SECONDS, BYTES = 20, 1 << 30
 """What one command may take with a tiny run."""
 QUICK = {"characters": 3, "texts": 3, "tagger": 3, "ridge": 5}
 MUTANTS = 60
-"""Of each kind of run, finished and killed: 2,520 in all."""
+"""Of each kind of run, finished and killed: 2,880 in all."""
 
 
 def enough(began: float, event: Any) -> None:

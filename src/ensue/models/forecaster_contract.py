@@ -8,15 +8,20 @@ channels), in the same scale.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.batch import Batch
+from ensue.data.series.panel import Series
+from ensue.errors import RunError
 from ensue.heads.numbers import NumbersHead
 from ensue.models.contract import Loss
+from ensue.models.distributions import Forecast
 
 Uniforms = Callable[[int], tuple[Tensor, Tensor]]
 """For one step ahead, counted from 0: two uniform numbers in (0, 1) per path and channel.
@@ -57,6 +62,31 @@ class Forecasting(ABC):
     @abstractmethod
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
         """Sample whole paths, (paths, batch, horizon, channels). The field "target" is not read."""
+
+
+class HistoryForecaster(ABC):
+    """Forecasts from the whole past of a series, and is fitted to that at each origin.
+
+    So it has nothing to save, and forecasts of other series are fitted to those.
+    """
+
+    horizon, parameter_count = 0, 0
+
+    @abstractmethod
+    def forecast(self, series: Series, origins: NDArray[np.int64], horizon: int) -> Forecast:
+        """Forecast from ascending origins of a series, from the steps before each alone."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return nothing."""
+        return {}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Load what `arrays` returned. Raises RunError if they are those of another model."""
+        if arrays:
+            raise RunError(
+                "the saved weights are not those of this model",
+                hint="use the settings of its training",
+            )
 
 
 def numbers_loss(head: NumbersHead, raw: Tensor, batch: Batch[Tensor]) -> Loss:

@@ -211,7 +211,7 @@ def fit_baselines(
     """Fit and score baselines in order while their share of the time lasts; also return notes.
 
     `fit_one(candidate, every)` takes one in `every` of the `count` examples. A baseline is never
-    interrupted, so its time is first estimated on samples.
+    interrupted, so its time is first estimated on samples, unless it plans its own.
     """
     share, fitted, late, notes = (
         BASELINES_SHARE * budget.left(MIN_TRAINING_SHARE),
@@ -226,7 +226,7 @@ def fit_baselines(
             continue
         on_event(Working(f"fitting {name}"))
         takes = 0.0
-        if isfinite(share) and count >= MANY:
+        if isfinite(share) and count >= MANY and not getattr(one, "plans_time", False):
             takes = estimate_seconds(partial(fit_one, one), ends - perf_counter())
         if perf_counter() + takes > ends:
             notes.append(f"{name}: not fitted; it would take about {takes:,.0f} s of {of_it}")

@@ -217,7 +217,8 @@ def train(
         score_some = partial(verb.rehearse, run, settings, data, _models_of(get_baselines))
         reserved = estimate_reserve(run, build, score_some, hardware, budget, on_event)
     training = remaining_training(settings.training, hardware, budget, on_event, reserved)
-    training = training.model_copy(update={"minutes": training.minutes / verb.fits(data)})
+    fits = verb.fits(data) if is_network(settings.model) else 1
+    training = training.model_copy(update={"minutes": training.minutes / fits})
     fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)
     baselines, notes = get_baselines()
     own = verb.combine(run, settings, fitted, [one for one, _ in baselines], data, on_event)

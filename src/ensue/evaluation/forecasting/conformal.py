@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.evaluation.forecasting.distributions import Forecast, Values
 from ensue.evaluation.intervals import t_quantile
+from ensue.models.distributions import Forecast, Values
 
 LEVELS = (80, 95)
 """Target coverages in per cent."""

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.series.backtest import Origins
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
-from ensue.evaluation.forecasting.distributions import Forecast, Values
-from ensue.evaluation.forecasting.naive import observed_mean, seasonal_differences
 from ensue.evaluation.intervals import Interval, widen_for_small_n
 from ensue.evaluation.scores import with_intervals
+from ensue.models.baselines.naive import observed_mean, seasonal_differences
+from ensue.models.distributions import Forecast, Values
 
 Rows = NDArray[np.float64]
 
@@ -135,6 +136,37 @@ def compute_block_metrics(
     # A block with more values weighs more, as it does in the metric.
     losses = sums[scored.cost][used] * (used.sum() / max(counts[scored.cost].sum(), 1))
     return metrics, intervals, losses if len(losses) else np.zeros(1)
+
+
+def non_overlapping(origins: Origins, horizon: int) -> list[int]:
+    """Choose as many rows as possible whose forecasts do not overlap within a series.
+
+    >>> non_overlapping(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
+    [0, 2, 3]
+    """
+    rows: list[int] = []
+    for row in np.lexsort(origins.T[::-1]).tolist():
+        number, step = origins[row]
+        if not rows or origins[rows[-1]][0] != number or step >= origins[rows[-1]][1] + horizon:
+            rows.append(row)
+    return rows
+
+
+def number_blocks(origins: Origins, horizon: int) -> np.ndarray:
+    """Number the blocks of overlapping forecasts, each a horizon of origins of one series.
+
+    Origins after the last full block belong to it. Metrics are resampled by block, since forecasts
+    that overlap are not independent.
+    """
+    begins = np.full(int(origins[:, 0].max()) + 1, np.iinfo(np.int64).max)
+    ends = np.zeros_like(begins)
+    np.minimum.at(begins, origins[:, 0], origins[:, 1])
+    np.maximum.at(ends, origins[:, 0], origins[:, 1] + 1)
+    most = np.maximum((ends - begins) // horizon, 1)[origins[:, 0]]
+    block = np.minimum((origins[:, 1] - begins[origins[:, 0]]) // horizon, most - 1)
+    return np.unique(np.stack([origins[:, 0], block], 1), axis=0, return_inverse=True)[1].reshape(
+        -1
+    )
 
 
 def _mean(values: Values) -> float:

@@ -6,6 +6,7 @@ from functools import partial
 
 from ensue.data.demos import demo_name
 from ensue.models.baselines.ridge import RidgeSettings
+from ensue.models.baselines.statistical import StatisticalSettings, load_library
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.forecast.data import DEMO
 from ensue.tasks.forecast.plot import BACKTEST
@@ -26,6 +27,8 @@ def _propose(choices: Choices) -> Proposal:
         name = _choose_default(apply_overrides(settings, choices), choices, reasons)
     settings = with_budget(with_model(settings, choices, MODELS, name), choices)
     settings = apply_overrides(settings, choices)
+    if isinstance(settings.model, StatisticalSettings):
+        load_library()
     return finish(settings, reasons, choices)
 
 

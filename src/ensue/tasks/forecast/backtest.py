@@ -13,12 +13,14 @@ import torch
 
 from ensue.data.series.backtest import Origins
 from ensue.data.series.windows import WindowFeed, WindowGatherer
+from ensue.decoding.forecasts import forecast
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
-from ensue.evaluation.forecasting.distributions import Forecast, concatenate, select
+from ensue.evaluation.forecasting.metrics import non_overlapping
+from ensue.models.distributions import Forecast, concatenate, select
+from ensue.models.forecaster_contract import HistoryForecaster
 from ensue.models.names import is_network
 from ensue.tasks.fitting import Fitted
 from ensue.tasks.forecast.data import Prepared
-from ensue.tasks.forecast.predicting import forecast, non_overlapping
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import choose_device
 from ensue.training.folder.checkpoint import LoopState
@@ -33,6 +35,8 @@ def fit_closed_form(settings: ForecastSettings, data: Prepared) -> Fitted:
     """Fit a model in closed form on the train part, selecting on the validation part."""
     began, inputs = perf_counter(), data.inputs(settings.model)
     model = settings.model.build(data.sizes)
+    if isinstance(model, HistoryForecaster):
+        return Fitted(model, perf_counter() - began, settings=settings)
     model.fit(
         iterate_windows(inputs, data.origins("train")),
         iterate_windows(inputs, data.origins("validation")),
@@ -60,6 +64,8 @@ def refit(fitted: Fitted, data: Prepared, ends: Sequence[int]) -> Fitted:
     """
     settings, origins = fitted.settings, data.origins_before(ends)
     inputs, training = data.inputs(settings.model), settings.training
+    if isinstance(fitted.model, HistoryForecaster):
+        return fitted
     if not is_network(settings.model):
         model = copy(fitted.model)
         model.refit(iterate_windows(inputs, origins))
@@ -92,11 +98,8 @@ def calibrate(fitted: Fitted, data: Prepared) -> ConformalIntervals:
     count.
     """
     origins, horizon, part = data.origins("calibration"), data.layout.horizon, ""
-    cheap = fitted.role == "baseline" and data.layout.refit_fitted
-    if cheap and len(non_overlapping(origins, horizon)) < FEW:
-        rehearsed = _choose_rehearsal(data, origins)
-        if len(rehearsed):
-            origins, part = rehearsed, "rehearsal"
+    if fitted.role == "baseline":
+        origins, part = get_calibration_origins(data)
     predicted = (
         walk_forward(fitted, data, origins, part) if part else _forecast(fitted, data, origins)
     )
@@ -109,6 +112,16 @@ def _forecast(fitted: Fitted, data: Prepared, origins: Origins) -> Forecast:
     settings = fitted.settings
     sampling = {"seed": settings.seed, "paths": settings.sample_paths}
     return forecast(fitted.model, data.inputs(settings.model), origins, **sampling)
+
+
+def get_calibration_origins(data: Prepared) -> tuple[Origins, str]:
+    """Get the origins that a model in closed form is calibrated on, and the part if it refits."""
+    origins = data.origins("calibration")
+    if data.layout.refit_fitted and len(non_overlapping(origins, data.layout.horizon)) < FEW:
+        rehearsed = _choose_rehearsal(data, origins)
+        if len(rehearsed):
+            return rehearsed, "rehearsal"
+    return origins, ""
 
 
 def _choose_rehearsal(data: Prepared, calibration: Origins) -> Origins:
@@ -136,7 +149,7 @@ def walk_forward(fitted: Fitted, data: Prepared, origins: Origins, part: str = "
     """Forecast a part from origin to origin, refitting as often as the layout says."""
     layout = data.layout
     every = layout.refit if fitted.role == "network" else layout.refit_fitted
-    if not every:
+    if not every or isinstance(fitted.model, HistoryForecaster):
         return _forecast(fitted, data, origins)
     refits = _number_refits(data, origins, part, every * layout.stride)
     parts, rows = [], []

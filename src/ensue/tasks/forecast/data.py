@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,6 @@ from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
 from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 from ensue.evaluation.forecasting.metrics import Scales, naive_scale, observed_spread
-from ensue.evaluation.forecasting.naive import errors_spread
 from ensue.models.forecaster_contract import Sizes
 from ensue.models.names import is_network
 from ensue.tasks.cached import DataSource
@@ -104,11 +103,6 @@ class Prepared(Dataset):
             scales[at] = naive, observed_spread(seen[: max(trains[at], 2)])
         rows = [scales[at] for at in of[:, 0].tolist()]
         return Scales(*map(np.stack, zip(*rows, strict=True)))
-
-    def step_spreads(self, numbers: Iterable[int], season: int) -> dict[int, Any]:
-        """Compute the spread of the changes of some series over a season, before the test."""
-        ends, series = self.ends("test"), self.panel.series
-        return {one: errors_spread(series[one].observed[: ends[one]], season) for one in numbers}
 
     @property
     def codecs(self) -> dict[str, Any]:

@@ -9,18 +9,17 @@ import numpy as np
 
 from ensue.data.series.backtest import describe_short
 from ensue.data.tables.series_checks import list_names
+from ensue.decoding.forecasts import forecast
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
-from ensue.evaluation.forecasting.distributions import Forecast
-from ensue.evaluation.forecasting.metrics import ScoredForecast
-from ensue.evaluation.forecasting.naive import SIMPLE
+from ensue.evaluation.forecasting.metrics import ScoredForecast, non_overlapping
 from ensue.evaluation.scores import Score
 from ensue.inspection import diagnostics
 from ensue.inspection.pictures import draw_line
+from ensue.models.distributions import Forecast
 from ensue.tasks.document import Section, paragraph, picture
-from ensue.tasks.forecast.baselines import NaiveSettings
 from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.plot import BACKTEST, draw_tests
-from ensue.tasks.forecast.predicting import non_overlapping
+from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.model_card import records
 from ensue.tasks.results import Report, Result
 from ensue.training.folder.run import METRICS, Run
@@ -33,6 +32,7 @@ METRIC_NAMES = {
     "coverage_80": "80 % coverage",
     "coverage_95": "95 % coverage",
 }
+SIMPLE = ("naive", "seasonal-naive", "drift")
 FORM = "#.4g"
 HIDDEN_LAYOUT = ("by_series", "refit_fitted")
 """Fields of the layout that the report leaves out."""
@@ -95,7 +95,7 @@ def diagnose(
         names = list_names([repr(data.panel.series[number].name) for number in constant])
         what = "MASE excludes series that never changed between seasons before the test"
         warnings.append(f"{what}: {names}")
-    simple = [one for one in scores if one.name in SIMPLE]
+    simple = [one for one in scores[:-1] if one.name in SIMPLE]
     if (count := model.items) < FEW and simple:
         best = min(simple, key=lambda one: one.cost).name
         wins = f"{model.name} has a smaller error than {best} in {_count_wins(run, data, best)}"
@@ -118,7 +118,8 @@ def _count_wins(run: Run, data: Prepared, name: str) -> str:
     target = data.inputs().targets(own["origins"])
     scale = data.scales(own["origins"]).naive[:, None]
     scale = scale if np.isfinite(scale).any() else 1.0
-    other = NaiveSettings(name=name).forecast(data, own["origins"]).quantile(0.5)
+    naive = MODELS.resolve(name).build(data.sizes)
+    other = forecast(naive, data.inputs(), own["origins"], seed=0, paths=0).quantile(0.5)
     scaled = [np.abs(target - one) / scale for one in (own["median"], other)]
     rows = np.isfinite(scaled[0]).any((1, 2))
     errors, others = (np.nanmean(one[rows], (1, 2)) for one in scaled)

@@ -11,7 +11,9 @@ from ensue.data.series.panel import SeriesSettings
 from ensue.layers import LAYERS
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.baselines.boosting import BoostingSettings
+from ensue.models.baselines.naive import DriftSettings, NaiveSettings, SeasonalNaiveSettings
 from ensue.models.baselines.ridge import RidgeSettings
+from ensue.models.baselines.statistical import ARIMASettings, ETSSettings, ThetaSettings
 from ensue.models.direct import LinearSettings, MLPSettings
 from ensue.models.names import Models
 from ensue.settings import Choice, Flag, Settings
@@ -25,6 +27,12 @@ MODELS = Models(
         "mlp": MLPSettings,
         "ridge": RidgeSettings,
         "boosting": BoostingSettings,
+        "naive": NaiveSettings,
+        "seasonal-naive": SeasonalNaiveSettings,
+        "drift": DriftSettings,
+        "ets": ETSSettings,
+        "theta": ThetaSettings,
+        "arima": ARIMASettings,
     },
     layers=LAYERS,
     network=lambda body: AutoregressiveSettings(body=body),
@@ -35,14 +43,14 @@ Model = Annotated[Any, Choice(MODELS.parts), Flag()]
 
 
 class BaselineSettings(Settings):
-    """Baselines in addition to naive, seasonal naive and drift."""
+    """Baselines in addition to naive, seasonal-naive and drift."""
 
     ridge: bool = True
     """Ridge regression on the window, as a baseline of other models."""
     statistical: tuple[Literal["ets", "theta", "arima"], ...] = ("ets", "theta")
-    """Statistical baselines: AutoETS, AutoTheta, AutoARIMA; they need the extra `series`."""
+    """Statistical baselines, models of statsforecast; they need the extra `series`."""
     time_limit: float = Field(120.0, gt=0)
-    """Time limit of each statistical baseline, in seconds; a slower one is dropped, with a note."""
+    """Time limit of each statistical baseline, in seconds; a slower one is fitted less often."""
 
 
 class ForecastSettings(Settings):
@@ -57,8 +65,8 @@ class ForecastSettings(Settings):
     backtest: BacktestSettings = BacktestSettings()
     """Backtest: horizon, context and parts."""
     model: Model = RidgeSettings()
-    """Model: ridge, linear, mlp, boosting, or a layer or cell such as window or lstm
-    (autoregressive)."""
+    """Model: ridge, boosting, linear, mlp, naive, seasonal-naive, drift, ets, theta, arima, or a
+    layer or cell such as window or lstm (autoregressive)."""
     sample_paths: int = Field(200, ge=20, le=100_000)
     """Sample paths of a forecast, for models without closed-form intervals."""
     baselines: BaselineSettings = BaselineSettings()

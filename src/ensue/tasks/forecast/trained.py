@@ -22,22 +22,23 @@ from ensue.data.tables.series import build_panel, read_panel
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import read_frame
 from ensue.data.tables.times import format_time
+from ensue.decoding.forecasts import forecast
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
-from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.metrics import (
     Scales,
     compute_block_metrics,
     naive_scale,
+    number_blocks,
     observed_spread,
     score,
 )
 from ensue.models.baselines.window_features import WindowModel
+from ensue.models.distributions import Forecast
 from ensue.models.parameters import load_into
 from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.data import DATA, Prepared, get_scaling
-from ensue.tasks.forecast.predicting import forecast, number_blocks
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.in_memory import as_paths
 from ensue.tasks.requests import ForecastRequest

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 
 from ensue.data.series.windows import WindowFeed
-from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
-from ensue.evaluation.forecasting.distributions import Forecast
-from ensue.evaluation.forecasting.metrics import ScoredForecast, compute_block_metrics, score
-from ensue.evaluation.forecasting.naive import SIMPLE
+from ensue.decoding.forecasts import BATCH_SIZE, forecast
+from ensue.evaluation.forecasting.conformal import ConformalIntervals
+from ensue.evaluation.forecasting.metrics import (
+    ScoredForecast,
+    compute_block_metrics,
+    number_blocks,
+    score,
+)
 from ensue.evaluation.scores import Score
-from ensue.models.baselines.ridge import RidgeSettings
+from ensue.models.baselines.statistical import (
+    INSTALL,
+    Statistical,
+    StatisticalSettings,
+    is_installed,
+)
 from ensue.models.contract import Predictor
+from ensue.models.distributions import Forecast
+from ensue.models.forecaster_contract import HistoryForecaster
 from ensue.models.parameters import get_device
 from ensue.settings import Settings
-from ensue.tasks.fitting import BASELINES_SHARE, Budget, Fitted
+from ensue.tasks.fitting import BASELINES_SHARE, Budget, Fitted, OutOfTimeError
 from ensue.tasks.forecast.backtest import (
     calibrate,
     count_refits,
     fit_closed_form,
+    get_calibration_origins,
     refit,
     walk_forward,
 )
-from ensue.tasks.forecast.baselines import (
-    STATISTICAL,
-    NaiveSettings,
-    OriginBaseline,
-    StatisticalSettings,
-    is_installed,
-)
 from ensue.tasks.forecast.data import DATA, Prepared, refuse_fractions
-from ensue.tasks.forecast.predicting import BATCH_SIZE, number_blocks
-from ensue.tasks.forecast.report import BACKTEST, SERIES, diagnose, get_arrays, get_details
+from ensue.tasks.forecast.report import BACKTEST, SERIES, SIMPLE, diagnose, get_arrays, get_details
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.forecast.trained import ForecastModel
 from ensue.tasks.pipeline import Training
@@ -46,6 +50,8 @@ from ensue.training.folder.run import Run
 
 MAX_ORIGINS = 4096
 """Origins of the validation part, evenly spread, that the validation loss is computed on."""
+OWN_SHARE = 0.8
+"""Share of `minutes` for the forecasts of a statistical model that is the run's own."""
 
 
 class ForecastTraining(Training[Prepared]):
@@ -65,29 +71,39 @@ class ForecastTraining(Training[Prepared]):
 
         The latter share the time of all baselines, since nothing else could stop them.
         """
-        own, found = settings.baselines, list[Any]()
-        seasonal = data.layout.season > 1
-        found += [NaiveSettings(name=one) for one in SIMPLE if one != "seasonal naive" or seasonal]
-        found += [RidgeSettings()] * own.ridge
+        own, names, limit = settings.baselines, list(SIMPLE), dict[str, float]()
+        if data.layout.season == 1:
+            names.remove("seasonal-naive")
+        names += ["ridge"] * own.ridge
         if own.statistical and not is_installed():
-            names = " and ".join(STATISTICAL[name] for name in own.statistical)
-            what = f"baselines without {names}: statsforecast is missing"
-            on_event(Note(f"{what}; install it with: pip install 'ensue[series]'"))
+            what = f"baselines without {' and '.join(own.statistical)}: statsforecast is missing"
+            on_event(Note(f"{what}; {INSTALL}"))
         elif own.statistical:
+            names += own.statistical
             share = 60 * BASELINES_SHARE * Budget.of(settings.training).minutes
             limit = {"time_limit": min(own.time_limit, share / len(own.statistical))}
-            found += [
-                StatisticalSettings(name=STATISTICAL[one], **limit) for one in own.statistical
-            ]
-        return [one for one in found if one.name != settings.model.name]
+        chosen = [MODELS.resolve(name) for name in names if name != settings.model.name]
+        return [
+            one.model_copy(update=limit) if isinstance(one, StatisticalSettings) else one
+            for one in chosen
+        ]
 
     def fit(self, settings: Any, data: Prepared, on_event: Callback) -> Fitted:
-        """Fit a model in closed form, or a baseline at each origin of the test."""
-        if not isinstance(settings.model, OriginBaseline):
-            return fit_closed_form(settings, data)
-        began = perf_counter()
-        forecast = settings.model.forecast(data, data.origins("test"))
-        return Fitted(forecast, perf_counter() - began)
+        """Fit a model in closed form; of a statistical one, plan when it is fitted."""
+        fitted = fit_closed_form(settings, data)
+        if not isinstance(fitted.model, Statistical):
+            return fitted
+        limit = settings.model.time_limit or 60 * Budget.of(settings.training).minutes * OWN_SHARE
+        parts = data.origins("validation"), get_calibration_origins(data)[0], data.origins("test")
+        counts = np.concatenate([np.bincount(one[:, 0]) for one in parts])
+        plan = fitted.model.plan(max(data.panel.series, key=len), counts, limit)
+        if plan.total > limit and settings.model.time_limit:
+            what = f"it would take about {plan.total:,.0f} s, its limit is {limit:,.0f} s"
+            raise OutOfTimeError(f"{what} (increase --minutes or --set baselines.time_limit)")
+        if fitted.model.every > 1:
+            what = f"{fitted.name}: fitted at one in {fitted.model.every} origins of each series"
+            on_event(Note(f"{what}, since one fit takes about {plan.fit:,.1f} s"))
+        return replace(fitted, seconds=plan.fit * len(data.panel.series))
 
     def build(self, settings: Any, data: Prepared) -> Any:
         """Build the network."""
@@ -103,9 +119,12 @@ class ForecastTraining(Training[Prepared]):
         return WindowFeed(inputs, data.origins("train"), rows, settings.seed)
 
     def validate(self, model: Predictor, settings: Any, data: Prepared) -> float:
-        """Compute nats per step, or the training loss where that has no likelihood."""
+        """Compute nats per step, or the training loss or CRPS where there is no likelihood."""
         nats, inputs, origins = 0.0, data.inputs(settings.model), data.origins("validation")
         origins = origins[:: -(-len(origins) // MAX_ORIGINS)]
+        if isinstance(model, HistoryForecaster):
+            found = forecast(model, inputs, origins, seed=0, paths=0)
+            return float(np.nanmean(found.crps(inputs.targets(origins))))
         for begin in range(0, len(origins), BATCH_SIZE):
             batch = to_device(inputs.batch(origins[begin : begin + BATCH_SIZE]), get_device(model))
             with torch.no_grad():
@@ -118,15 +137,11 @@ class ForecastTraining(Training[Prepared]):
         return len(data.origins("train")), "windows"
 
     def calibrate(self, fitted: Fitted, data: Prepared) -> ConformalIntervals:
-        """Fit conformal offsets of intervals; baselines at each origin keep their own."""
-        if isinstance(fitted.settings.model, OriginBaseline):
-            return UNCALIBRATED
+        """Fit conformal offsets of intervals."""
         return calibrate(fitted, data)
 
     def predict(self, fitted: Fitted, data: Prepared) -> Forecast:
         """Forecast the test part from origin to origin."""
-        if isinstance(fitted.settings.model, OriginBaseline):
-            return fitted.model
         return walk_forward(fitted, data, data.origins("test"))
 
     def score(

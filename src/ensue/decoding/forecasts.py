@@ -12,11 +12,10 @@ from torch import nn
 from ensue.data.series.backtest import Origins
 from ensue.data.series.windows import WindowGatherer
 from ensue.decoding.paths import draws, sample_paths
-from ensue.evaluation.forecasting.distributions import Forecast, Normals, Sampled, concatenate
 from ensue.models.contract import Predictor
-from ensue.models.forecaster_contract import Forecasting
+from ensue.models.distributions import Forecast, Normals, Sampled, concatenate, select
+from ensue.models.forecaster_contract import Forecasting, HistoryForecaster
 from ensue.models.parameters import get_device
-from ensue.training.devices import to_device
 
 BATCH_SIZE = 1024
 """Origins that are computed at once."""
@@ -25,9 +24,16 @@ MAX_DRAWS = 4_000_000
 
 
 def forecast(
-    model: Predictor, inputs: WindowGatherer, origins: Origins, *, seed: int, paths: int
+    model: Predictor | HistoryForecaster,
+    inputs: WindowGatherer,
+    origins: Origins,
+    *,
+    seed: int,
+    paths: int,
 ) -> Forecast:
     """Forecast from each origin, in units of the data; `paths` are sampled where needed."""
+    if isinstance(model, HistoryForecaster):
+        return _forecast_histories(model, inputs, origins)
     assert isinstance(model, Forecasting)
     if isinstance(model, nn.Module):
         model.eval()
@@ -37,6 +43,16 @@ def forecast(
             for part in _split_batches(inputs, origins, paths)
         ]
     )
+
+
+def _forecast_histories(
+    model: HistoryForecaster, inputs: WindowGatherer, origins: Origins
+) -> Forecast:
+    order, parts = np.lexsort(origins.T[::-1]), []
+    for number in np.unique(origins[:, 0]):
+        steps = origins[order, 1][origins[order, 0] == number]
+        parts.append(model.forecast(inputs.panel.series[number], steps, inputs.layout.horizon))
+    return select(concatenate(parts), np.argsort(order))
 
 
 def _split_batches(inputs: WindowGatherer, origins: Origins, paths: int) -> Iterator[Origins]:
@@ -52,7 +68,8 @@ def _forecast_batch(
 ) -> Forecast:
     fields = inputs.arrays(origins)
     loc, scale = fields["loc"][:, None], fields["scale"][:, None]
-    batch = to_device(inputs.batch(origins), get_device(model))
+    device = get_device(model)
+    batch = inputs.batch(origins).map(lambda array: torch.tensor(array, device=device))
     with torch.no_grad():
         exact = model.normal(batch)
     if exact is not None:
@@ -62,34 +79,3 @@ def _forecast_batch(
     uniforms = draws(seed, names, origins[:, 1], paths, inputs.values.shape[1])
     lower_bound = getattr(getattr(model, "head", None), "lower_bound", -inf)
     return Sampled.of(sample_paths(model, batch, uniforms) * scale[None] + loc[None], lower_bound)
-
-
-def non_overlapping(origins: Origins, horizon: int) -> list[int]:
-    """Choose as many rows as possible whose forecasts do not overlap within a series.
-
-    >>> non_overlapping(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
-    [0, 2, 3]
-    """
-    rows: list[int] = []
-    for row in np.lexsort(origins.T[::-1]).tolist():
-        number, step = origins[row]
-        if not rows or origins[rows[-1]][0] != number or step >= origins[rows[-1]][1] + horizon:
-            rows.append(row)
-    return rows
-
-
-def number_blocks(origins: Origins, horizon: int) -> np.ndarray:
-    """Number the blocks of overlapping forecasts, each a horizon of origins of one series.
-
-    Origins after the last full block belong to it. Metrics are resampled by block, since forecasts
-    that overlap are not independent.
-    """
-    begins = np.full(int(origins[:, 0].max()) + 1, np.iinfo(np.int64).max)
-    ends = np.zeros_like(begins)
-    np.minimum.at(begins, origins[:, 0], origins[:, 1])
-    np.maximum.at(ends, origins[:, 0], origins[:, 1] + 1)
-    most = np.maximum((ends - begins) // horizon, 1)[origins[:, 0]]
-    block = np.minimum((origins[:, 1] - begins[origins[:, 0]]) // horizon, most - 1)
-    return np.unique(np.stack([origins[:, 0], block], 1), axis=0, return_inverse=True)[1].reshape(
-        -1
-    )
