@@ -35,14 +35,16 @@ ROOM_LINES = {
     # 2026-11-30: +60 for forecasts from any origins, which `tasks` has no more.
     "decoding": 1_310,
     "engine": 3_450,
-    "evaluation": 1_250,
+    # 2026-11-30: +18 for mixed predictions of labels.
+    "evaluation": 1_268,
     "heads": 550,
     # 2026-11-30: +65 for the pictures of report.html.
     "inspection": 365,
     "layers": 550,
     # 2026-11-30: +115 for the distributions of forecasts, from `evaluation`, and baselines of
     # forecasts, from `tasks`, which are models that a run can hold.
-    "models": 4_665,
+    # 2026-11-30: +98 for mixtures of models.
+    "models": 4_763,
     # 2026-11-30: +26 for the check of all arguments of Python, in settings.py and api.py.
     # 2026-11-30: +31 for flags that settings mark themselves; `cli` loses 61.
     # 2026-11-30: +1 for code spans in HTML.
@@ -50,16 +52,19 @@ ROOM_LINES = {
     "modules": 1_285,
     "sklearn": 650,
     # 2026-11-30: +120 for `--pretrained` of `generate`.
-    "tasks": 5_330,
+    # 2026-11-30: +170 for the choice of the run's model, which all verbs share.
+    "tasks": 5_500,
     # 2026-11-30: +26 for a settings class of each schedule, optimiser and batching.
-    "training": 1_426,
+    # 2026-11-30: +12 for the note in which weights name their models.
+    "training": 1_438,
 }
 # 2026-11-30: +25 for report.html.
 # 2026-11-30: +62 for a settings class of each schedule, optimiser, batching and direct forecaster.
 # 2026-11-30: +18 for damaged shares and networks that diverged, told in one line.
 # 2026-11-30: +159 for `--pretrained` of `generate`.
 # 2026-11-30: +30 for naive and statistical forecasts that a run can hold.
-PACKAGE_LINES = 32_894
+# 2026-11-30: +335 for runs that hold a mixture or a baseline.
+PACKAGE_LINES = 33_229
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",

@@ -13,8 +13,9 @@ from ensue.errors import RunError
 from ensue.layers import BagSettings, WindowSettings
 from ensue.models import mixture as module
 from ensue.models.contract import Autoregressive
-from ensue.models.mixture import FitData, Mixture, MixtureSettings, fit_mixture, gather_fit_data
+from ensue.models.mixture import FitData, Mixture, fit_mixture, gather_fit_data, improves
 from ensue.models.ngram import Ngram, NgramSettings, estimate
+from ensue.models.pool import MixtureSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
 
 SIZE, BATCH, TIME = 5, 2, 7
@@ -88,14 +89,14 @@ def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive
 def test_gains_where_each_is_right_at_times() -> None:
     fit = fit_mixture(evidence_of([sample_of(mixture(), 8, 400)]))
     assert fit.nats < min(fit.network_nats, fit.ngram_nats) - 0.02
-    assert MixtureSettings().improves(fit)
-    assert not MixtureSettings(use="never").improves(fit)
+    assert improves(fit, MixtureSettings())
+    assert not improves(fit, MixtureSettings(use="never"))
 
 
 def test_falls_back_to_the_better_one_where_mixing_gains_nothing() -> None:
     fit = fit_mixture(evidence_of([sample_of(ngram(), 8, 200)]))
-    assert not MixtureSettings().improves(fit)
-    assert MixtureSettings(use="always").improves(fit)
+    assert not improves(fit, MixtureSettings())
+    assert improves(fit, MixtureSettings(use="always"))
 
 
 def test_extreme_weights_give_the_parts() -> None:

@@ -125,14 +125,15 @@ def test_a_fault_after_the_training_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out, data, network = tmp_path / "run", MAKE[verb](tmp_path), models is NETWORK
+    how = settings(verb, network)
+    if name == "fit_mixture":
+        how += ("mixture.use=auto",)
     error = random.Random(f"{verb}{name}").choice(
         [KeyError("odd"), MemoryError(), OSError(5, "broken"), ValueError()]
     )
 
     def train() -> Any:
-        return ensue.train(
-            verb, data, out=out, model=models[verb], settings=settings(verb, network), device="cpu"
-        )
+        return ensue.train(verb, data, out=out, model=models[verb], settings=how, device="cpu")
 
     with monkeypatch.context() as broken:
         broken.setattr(module, name, failing(error))
@@ -151,7 +152,7 @@ def test_a_fault_after_the_training_loses_nothing(
     assert ANSWERS[verb](finished)
     assert (out / "result.json").exists()
     if (
-        network and verb != FORECAST
+        network and verb != FORECAST and name != "fit_mixture"
     ):  # whose run holds what has learned from the test part too, in the end
         assert (out / "weights.safetensors").read_bytes() == weights
 

@@ -25,7 +25,7 @@ SETTINGS = [
     "sequence_length=32",
     "hardware.threads=1",
 ]
-SAME = ("weights.safetensors", "samples.jsonl", "mixture.safetensors")
+SAME = ("weights.safetensors", "samples.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,7 @@ def test_stopped_while_it_learns_more_it_goes_on_to_the_same_end(run: Path, tmp_
         == f"interrupted; resume from the last checkpoint with `ensue resume '{run}'`"
     )
     half_way = Run.open(run)
-    assert not any(
-        half_way.has(name) for name in ("result.json", "report.md", "mixture.safetensors")
-    )
+    assert not any(half_way.has(name) for name in ("result.json", "report.md"))
     assert api.open(run).generate("the cat", length=5)
     with pytest.raises(
         UserError, match="the training has not finished; resume it without a budget"
@@ -144,7 +142,6 @@ def test_a_mixture_that_is_wanted_no_more_is_gone(run: Path) -> None:
         settings["mixture"]["use"] = "never"
         opened.describe({"settings": settings})
     api.resume(run, epochs=1)
-    assert not (run / "mixture.safetensors").exists()
     assert type(api.open(run).model).__name__ == "SequenceModel"
 
 

@@ -21,7 +21,7 @@ SETTINGS = [
     "dropout=0.2",
     "hardware.threads=1",
 ]
-SAME = ("weights.safetensors", "mixture.safetensors", "codec.json", "samples.jsonl")
+SAME = ("weights.safetensors", "codec.json", "samples.jsonl")
 
 
 def train(data: Path, out: Path) -> list[str]:

@@ -52,15 +52,18 @@ def _slope(predictions: Predictions, target: NDArray[Any], inverse: float) -> fl
 
 def nats(predictions: Predictions, target: NDArray[Any]) -> float:
     """Return the mean negative log-likelihood in nats; numeric labels use a two-piece normal."""
+    return float(-log_likelihoods(predictions, target).sum(1).mean())
+
+
+def log_likelihoods(predictions: Predictions, target: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the log-likelihood of each target, (examples, 1), or of each of several labels."""
     if predictions.kind == "regression":
         spread = predictions.scores[:, 1:].mean(1)
         squared = predictions.standardised_error(target) ** 2
-        return float((np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5 * squared).mean())
+        return -(np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5 * squared)[:, None]
     if predictions.kind == "multilabel":
-        return float(
-            (np.logaddexp(0, predictions.scores) - target * predictions.scores).sum(1).mean()
-        )
-    return float(-predictions.scores[np.arange(len(target)), target].mean())
+        return target * predictions.scores - np.logaddexp(0, predictions.scores)
+    return np.take_along_axis(predictions.scores, target[:, None], 1)
 
 
 def reliability(predictions: Predictions, target: NDArray[Any]) -> list[dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -80,6 +81,57 @@ class Predictions:
         if self.kind != "regression":
             return self
         return replace(self, scores=self.scores * labels.scale + [labels.mean, 0.0, 0.0])
+
+
+TAIL, Z_95 = 0.45, 1.6448536269514722
+"""A regression has the quantiles 0.5 - TAIL and 0.5 + TAIL, 5 % and 95 %. For a normal
+distribution they lie Z_95 standard deviations from the mean, so either distance divided by Z_95
+is a standard deviation."""
+BISECTIONS, FARTHEST = 60, 6.0
+"""Steps that find a quantile of a mixture, and the spreads from every centre within which it is."""
+
+
+def mix_predictions(parts: Sequence[Predictions], weights: Numbers) -> Predictions:
+    """Mix the predictions of several models: the weighted mean of their probabilities.
+
+    For regression it is the median of the mixture, with the spreads that its 5 % and 95 %
+    quantiles show.
+
+    >>> both = [Predictions("multiclass", np.log([[p, 1 - p]])) for p in (0.9, 0.5)]
+    >>> mix_predictions(both, np.array([0.25, 0.75])).probabilities.round(3).tolist()
+    [[0.6, 0.4]]
+    """
+    kind, scores = parts[0].kind, np.stack([one.scores for one in parts])
+    weights = weights.reshape(-1, 1, 1)
+    inner = next((one.inner for one in parts if one.inner is not None), None)
+    if kind == "regression":
+        low, middle, high = (_mix_quantile(scores, weights, 0.5 + by) for by in (-TAIL, 0, TAIL))
+        spreads = (middle - low) / Z_95, (high - middle) / Z_95
+        return Predictions(kind, np.stack([middle, *spreads], 1), inner)
+    with np.errstate(divide="ignore"):  # a weight of 0
+        logs = np.log(weights)
+    if kind != "multilabel":
+        return Predictions(kind, normalise(np.logaddexp.reduce(logs + scores)), inner)
+    yes, no = (np.logaddexp.reduce(logs - np.logaddexp(0, sign * scores)) for sign in (-1, 1))
+    return Predictions(kind, yes - no, inner)
+
+
+def _mix_quantile(scores: Numbers, weights: Numbers, level: float) -> Numbers:
+    """Compute a quantile of a mixture of (models, examples, 3), (examples,), by bisection.
+
+    The 5 %, 50 % and 95 % quantiles of each model are those that it predicts: below and above its
+    centre it has half a normal distribution each.
+    """
+    from scipy.special import ndtr
+
+    centre, below, above = np.moveaxis(scores, 2, 0)
+    low, high = (centre - FARTHEST * below).min(0), (centre + FARTHEST * above).max(0)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        apart = (middle - centre) / np.where(middle < centre, below, above)
+        less = (weights[..., 0] * ndtr(apart)).sum(0) < level
+        low, high = np.where(less, middle, low), np.where(less, high, middle)
+    return (low + high) / 2
 
 
 def normalise(scores: Numbers) -> Numbers:

@@ -37,13 +37,16 @@ def best_model(rows: Sequence[Score]) -> Score:
     differ by 10 to 30 % by chance, and 2 to 6 models, it is 7 to 68 %.
 
     Models that tie in time and cost: the last row (the run's model) is chosen unless it is a
-    network; then the first.
+    network; then the first. A model that was selected on the validation part is chosen among all
+    that tie, since the run holds it.
     """
-    best = min(rows, key=_cost)
+    best, own = min(rows, key=_cost), rows[-1]
     tied = [row for row in rows if row is best or (_not_worse(row, best) and _near(row, best))]
+    if own.selected and any(row is own for row in tied):
+        return own
     return min(
         tied,
-        key=lambda row: (_shown_seconds(row), row.cost, row.role == "network", row is not rows[-1]),
+        key=lambda row: (_shown_seconds(row), row.cost, row.role == "network", row is not own),
     )
 
 

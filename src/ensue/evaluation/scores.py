@@ -61,6 +61,8 @@ class Score:
     """Number of scored examples, words, symbols or forecasts."""
     totals: Mapping[str, float] = field(default_factory=dict)
     """Nats in total, if known; totals of a text: characters, words, unknown symbols."""
+    selected: bool = False
+    """Whether it was selected among all models on the validation part, for the run to hold."""
 
     @property
     def higher(self) -> bool:

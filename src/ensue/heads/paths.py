@@ -156,6 +156,26 @@ class ChainTags(Distribution):
         return torch.stack(tags[::-1], -1).masked_fill(~self.real, 0)
 
 
+class PooledTags:
+    """Mixed marginals (batch, time, tags) of several taggers; `chain` scores successive tags.
+
+    The mode maximises the product of the marginals times that of the chain (Fariselli, Martelli &
+    Casadio 2005, posterior Viterbi), so that a chain can rule out tags that do not form spans.
+    """
+
+    def __init__(self, marginals: Tensor, lengths: Tensor, chain: Chain | None = None) -> None:
+        self.lengths, self.real = lengths, mask_steps(marginals, lengths)
+        self.marginals = marginals.masked_fill(~self.real[..., None], 0.0)
+        self.chain = chain
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable tags, (batch, time), 0 past the end."""
+        if self.chain is None:
+            return self.marginals.argmax(2)
+        return ChainTags(self.marginals.clamp_min(1e-30).log(), self.lengths, self.chain).mode
+
+
 def mask_steps(scores: Tensor, lengths: Tensor) -> Tensor:
     """Return the mask of real steps, (batch, time), for scores (batch, time, ...)."""
     return torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]

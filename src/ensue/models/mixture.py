@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from ensue.errors import RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram import Ngram
 from ensue.models.ngram.distribution import NextSymbol
-from ensue.settings import Settings
+from ensue.models.pool import MixtureSettings
 from ensue.state import State, reset_rows
 
 FEATURES = 4
@@ -42,23 +42,6 @@ The second limit is in probabilities: 320 MB for the two models.
 
 CHUNK = 1 << 16
 """Probabilities per chunk of a fit: arrays that fit a cache take a fifth of the time."""
-
-
-class MixtureSettings(Settings):
-    """Settings of the mixture of a network with the best n-gram."""
-
-    use: Literal["auto", "always", "never"] = "auto"
-    """Whether to mix; auto does if it gains on the validation part."""
-    gain: float = 0.001
-    """Minimum gain for auto, in nats per symbol on the validation part, over both models."""
-
-    def improves(self, fit: MixtureFit) -> bool:
-        """Decide whether to use the fitted mixture."""
-        if self.use == "auto":
-            # Weights that mean nothing gain half a nat each where they are fitted (Akaike 1973).
-            gain = max(self.gain, fit.weights.numel() / fit.steps)
-            return fit.nats + gain < min(fit.network_nats, fit.ngram_nats)
-        return self.use == "always"
 
 
 @dataclass(frozen=True)
@@ -93,6 +76,15 @@ class MixtureFit:
     ngram_nats: float
     steps: int
     """Number of steps it was fitted on."""
+
+
+def improves(fit: MixtureFit, settings: MixtureSettings) -> bool:
+    """Decide whether to use a fitted mixture."""
+    if settings.use == "auto":
+        # Weights that mean nothing gain half a nat each where they are fitted (Akaike 1973).
+        gain = max(settings.gain, fit.weights.numel() / fit.steps)
+        return fit.nats + gain < min(fit.network_nats, fit.ngram_nats)
+    return settings.use == "always"
 
 
 class Mixture(Autoregressive):

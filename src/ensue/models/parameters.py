@@ -37,15 +37,13 @@ ALLOCATORS = {
 
 
 @contextmanager
-def limit_allocation(arrays: Mapping[str, np.ndarray], where: str) -> Generator[None, None, None]:
-    """Limit the size of models built within this context, by the arrays saved in the file `where`.
+def limit_allocation(saved: int, where: str) -> Generator[None, None, None]:
+    """Limit the size of models built within this context, by the numbers saved in the file `where`.
 
     Settings from an untrusted run may ask for more memory than there is. Raises RunError before it
     is allocated.
     """
-    with _AllocationLimit(
-        max(ALLOWED_FACTOR * sum(array.size for array in arrays.values()), ALLOWED_MINIMUM), where
-    ):
+    with _AllocationLimit(max(ALLOWED_FACTOR * saved, ALLOWED_MINIMUM), where):
         yield
 
 

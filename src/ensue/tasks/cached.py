@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,10 +17,9 @@ from ensue.data.dataset import CONTENTS, Dataset, Prepared
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
-from ensue.models.parameters import limit_allocation
 from ensue.settings import Settings, read_stored
 from ensue.training.contract import Callback, Note
-from ensue.training.folder.run import ABOUT, WEIGHTS, Run
+from ensue.training.folder.run import ABOUT, Run
 
 S = TypeVar("S", bound=Settings)
 D = TypeVar("D", bound=Dataset)
@@ -109,15 +108,6 @@ def read_settings(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
     """Read the settings of a run, and the paths of its data."""
     settings = read_stored(kind, run.about["settings"], str(run.path / ABOUT))
     return settings, [Path(path) for path in run.about["sources"]]
-
-
-def limit_model_size(run: Run) -> AbstractContextManager[None]:
-    """While active, refuse to build a model much larger than the run's weights. Raises RunError."""
-    return (
-        limit_allocation(run.map_arrays(), str(run.path / WEIGHTS))
-        if run.has(WEIGHTS)
-        else nullcontext()
-    )
 
 
 @contextmanager

@@ -60,8 +60,8 @@ class Fitted:
     """Settings of the training, with those of this model."""
     title: str = ""
     """Name in the table of results, if it is not that of its settings."""
-    mixed: bool = False
-    """Whether it is a mixture of a network and baselines."""
+    members: tuple[Fitted, ...] = ()
+    """Members of a mixture."""
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class Fitted:
     @property
     def role(self) -> Role:
         """Role in the ranking: a mixture, a network, or a baseline fitted in closed form."""
-        if self.mixed:
+        if self.members:
             return "mixture"
         return "network" if self.settings and is_network(self.settings.model) else "baseline"
 

@@ -6,17 +6,21 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ensue.data.feeds import ExampleFeed
 from ensue.evaluation.scores import Score
 from ensue.models.contract import Predictor
 from ensue.models.names import Models, is_network, name_model
+from ensue.models.pool import Pool, choose_members
 from ensue.settings import Settings
-from ensue.tasks.cached import DataSource, limit_model_size, save_codecs
+from ensue.tasks.cached import DataSource, save_codecs
 from ensue.tasks.fitting import (
     RESERVED_SHARE,
     Budget,
@@ -30,6 +34,7 @@ from ensue.tasks.fitting import (
     prepare_hardware,
     remaining_training,
 )
+from ensue.tasks.held import describe_choice, limit_model_size, save_model
 from ensue.tasks.model_card import conclude
 from ensue.tasks.results import CALIBRATION, Report
 from ensue.training.contract import Callback, Feed, Stage, Working
@@ -52,6 +57,17 @@ class Data(Protocol):
 D = TypeVar("D", bound=Data)
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Score of a model on the validation part, for the choice of the run's model."""
+
+    log_likelihoods: NDArray[np.float64]
+    """Of each target, (items,), or (items, steps) if each step of a forecast has its own weights.
+    """
+    units: NDArray[np.int64]
+    """Number of the independent unit that each item belongs to, such as its group or sentence."""
+
+
 Baseline = tuple[Fitted, Score | None]
 """A baseline, with its score unless it is scored with the other models at the end."""
 
@@ -70,9 +86,12 @@ class Training(ABC, Generic[D]):
     """What is its own in the summary and the model card."""
 
     def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
-        """Flags that train each model in closed form, by its name in the table of results."""
+        """Flags that train each model alone, by its name in the table of results."""
         made = ((name, kind()) for name, kind in self.models.parts.items())
-        return {name_model(one): ["--model", name] for name, one in made if not is_network(one)}
+        own = {name_model(settings.model): ["--set", "mixture.use=never"]}
+        return own | {
+            name_model(one): ["--model", name] for name, one in made if not is_network(one)
+        }
 
     def resolve(self, settings: Any, data: D, on_event: Callback) -> Any:
         """Fill in the settings that depend on the data, and report them."""
@@ -85,12 +104,20 @@ class Training(ABC, Generic[D]):
     def fit_baselines(
         self, run: Run, settings: Any, data: D, budget: Budget, on_event: Callback
     ) -> tuple[list[Baseline], tuple[str, ...]]:
-        """Fit and score the baselines within their share of the time, and note what it excludes."""
+        """Fit and score the baselines within their share of the time, and note what it excludes.
+
+        A resumed run fits those of before: its clock must not decide what is in a mixture.
+        """
         candidates = {name_model(one): one for one in self.baselines(settings, data, on_event)}
         fit_one = partial(_fit_baseline, self, settings, data, on_event)
+        if before := run.about.get("baselines"):
+            on_event(Working("fitting the baselines"))
+            names = [name for name in before["fitted"] if name in candidates]
+            return [fit_one(candidates[name], 1) for name in names], tuple(before["notes"])
         found, notes = fit_baselines(
             candidates, fit_one, self.count_examples(data), budget, on_event
         )
+        run.describe({"baselines": {"fitted": [*found], "notes": [*notes]}})
         return [*found.values()], notes
 
     @abstractmethod
@@ -131,6 +158,18 @@ class Training(ABC, Generic[D]):
     def calibrate(self, fitted: Fitted, data: D) -> Any:
         """Fit a calibration on the part for it; None for a task without one."""
 
+    def chooses(self, settings: Any) -> bool:
+        """Whether the run's model is chosen among all that are fitted."""
+        return type(self).held_out is not Training.held_out and settings.mixture.use != "never"
+
+    def held_out(self, fitted: Fitted, data: D) -> HeldOut:
+        """Score the validation part with a model that has not learned from it."""
+        raise NotImplementedError
+
+    def mix(self, members: Sequence[Fitted], weights: Any, data: D) -> Any:
+        """Make the mixture of several models."""
+        return Pool([one.model for one in members], weights)
+
     def combine(
         self,
         run: Run,
@@ -140,11 +179,27 @@ class Training(ABC, Generic[D]):
         data: D,
         on_event: Callback,
     ) -> Fitted:
-        """Make the run's model of the fitted one and the baselines, and write it to the run.
+        """Choose the run's model on the validation part: the best of all, or their mixture.
 
-        It is their mixture where that is better on the validation part, and else the fitted one.
+        It is the fitted one itself where nothing is chosen.
         """
-        return fitted
+        if not baselines or not self.chooses(settings):
+            return fitted
+        on_event(Working("choosing the model on the validation part"))
+        models = [*baselines, fitted]
+        scored = [self.held_out(one, data) for one in models]
+        found = choose_members(
+            [one.log_likelihoods for one in scored], scored[0].units, settings.mixture
+        )
+        members = tuple(models[number] for number in found.members)
+        selected = describe_choice([one.name for one in members], found)
+        if len(members) == 1:
+            return replace(members[0], selected=(selected,))
+        mixture = self.mix(members, found.weights, data)
+        seconds = sum(one.seconds for one in members)
+        return Fitted(
+            mixture, seconds, (selected,), settings=settings, title="mixture", members=members
+        )
 
     def rehearse(
         self,
@@ -157,9 +212,18 @@ class Training(ABC, Generic[D]):
     ) -> None:
         """Do what follows the training on one in `every` examples, to time it."""
         data, fitted = data.sample(every), Fitted(network, 0.0, settings=settings)
-        calibration, predicted = (one(fitted, data) for one in (self.calibrate, self.predict))
-        self.score(fitted, data, predicted, calibration)
-        self.measure(self.trained(run, fitted, data, calibration), data, predicted)
+        models = [fitted]
+        if baselines and self.chooses(settings):
+            members = (*baselines, fitted)
+            for one in members:
+                self.held_out(one, data)
+            model = self.mix(members, None, data)
+            models.append(replace(fitted, model=model, title="mixture", members=members))
+        for one in models:
+            calibration, predicted = self.calibrate(one, data), self.predict(one, data)
+            self.score(one, data, predicted, calibration)
+            if one is models[-1]:
+                self.measure(self.trained(run, one, data, calibration), data, predicted)
 
     def predict(self, fitted: Fitted, data: D) -> Any:
         """Predict the test part, before calibration."""
@@ -222,19 +286,25 @@ def train(
     fitted = _fit(verb, run, settings.model_copy(update={"training": training}), data, on_event)
     baselines, notes = get_baselines()
     own = verb.combine(run, settings, fitted, [one for one, _ in baselines], data, on_event)
+    if own.model is not fitted.model:
+        save_model(run, own)
     on_event(Stage("writing the report"))
     # Calibration comes first: it is a part of the model, which is usable if the report fails.
     trained, calibration = _calibrate(verb, run, own, data)
     late = [one for one, score in baselines if score is None]
-    models = [*{one.name: one for one in (*late, fitted, own)}.values()]
+    models = [*(one for one in (*late, fitted) if one.name != own.name), own]
     predicted = verb.predict_each(run, models, data, budget, on_event)
-    scores = [score for _, score in baselines if score is not None]
+    scores = [score for one, score in baselines if score is not None and one.name != own.name]
     for one, of_it in zip(models, predicted, strict=True):
         by = calibration if one is own else verb.calibrate(one, data)
         scores.append(verb.score(one, data, of_it, by))
+    scores[-1] = replace(scores[-1], selected=own is not fitted)
     details = verb.measure(trained, data, predicted[-1])
     trained = verb.finish(trained, own, data, predicted[-1])
-    lines = (*notes, *(line for one, _ in baselines for line in one.selected), *own.selected)
+    selected = (
+        line for one in (*(one for one, _ in baselines), fitted, own) for line in one.selected
+    )
+    lines = (*notes, *dict.fromkeys(selected))
     conclude(
         run,
         verb.report,
@@ -276,7 +346,7 @@ def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback
 
 
 def _build(verb: Training[D], run: Run, settings: Any, data: D) -> Any:
-    with limit_model_size(run):
+    with limit_model_size(run, training=True):
         return verb.build(settings, data)
 
 

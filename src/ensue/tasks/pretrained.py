@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ensue.data.codecs import load_codec
 from ensue.data.contract import Codec
 from ensue.errors import RunError, SettingError
 from ensue.models.parameters import load_into
+from ensue.models.pool import select
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.settings import read_stored
-from ensue.tasks.cached import CODEC, limit_model_size
+from ensue.tasks.cached import CODEC
+from ensue.tasks.held import limit_model_size
 from ensue.training.folder.run import WEIGHTS, Run
 
 HINT = "name a run of `generate` that has a recurrent network"
@@ -36,9 +40,14 @@ class Pretrained:
 
     def network(self) -> SequenceModel:
         """Load the network. Raises RunError if it is damaged."""
-        with limit_model_size(self.run):
+        with limit_model_size(self.run, training=True):
             network = self.settings.build(self.codec.size)
-        load_into(network, self.run.read_arrays(), str(self.run.path / WEIGHTS))
+        arrays: Mapping[str, Any] = self.run.read_arrays()
+        if self.run.read_note():
+            # A run that holds its n-gram has the network in its checkpoint alone.
+            checkpoint = self.run.checkpoint()
+            arrays = select(arrays, "network.") or (checkpoint.best if checkpoint else {})
+        load_into(network, arrays, str(self.run.path / WEIGHTS))
         return network.eval()
 
 

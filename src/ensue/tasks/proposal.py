@@ -39,14 +39,22 @@ def read_config(path: Path | None) -> dict[str, Any]:
 
 
 def load_config(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
-    """Load settings from the file, if one is given, and return its raw values too."""
+    """Load settings from the file, if one is given, and return its raw values too.
+
+    A model that is named is trained alone, unless the file has more to say of a mixture.
+    """
     values, own = read_config(choices.config), kind.model_fields["task"].default
     if (task := values.get("task", own)) != own:
         hint = f"train with `ensue train {task}`, or give another file"
         raise SettingError(
             f"these are settings of {task}, not of {own}", where=str(choices.config), hint=hint
         )
-    return read(kind, values, where=str(choices.config) if choices.config else None), values
+    settings = read(kind, values, where=str(choices.config) if choices.config else None)
+    assigned = any(one.startswith(("model=", "model.name=")) for one in choices.assignments)
+    named = assigned or ("model" in values and "use" not in values.get("mixture", {}))
+    if (named or choices.model is not None) and "mixture" in kind.model_fields:
+        settings = change(settings, mixture={"use": "never"})
+    return settings, values
 
 
 NETWORK_OPTIONS = {"size": (None,), "epochs": (None,), "device": (None, "auto", "cpu")}

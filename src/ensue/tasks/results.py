@@ -133,8 +133,9 @@ def diagnose_labels(
     `counts` has the examples of each label by part; `recalls` the name, test examples and recall
     of each label; `size` is their number, if the validation loss is in nats.
     """
-    metrics, own = run.rows(METRICS), scores[-1]
-    # A model fitted in closed form has no loss curve.
+    own = scores[-1]
+    # A model fitted in closed form has no loss curve; the log may be that of a network.
+    metrics = run.rows(METRICS) if own.role != "baseline" else []
     warnings = diagnostics.diagnose(metrics, [], size=size if own.role == "network" else None)
     unit = own.unit if own.higher else ""
     costs = get_network_costs(scores)

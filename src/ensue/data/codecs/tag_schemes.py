@@ -11,6 +11,8 @@ Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
 
 OUTSIDE = "O"
 LETTERS = frozenset("BIES")
+INSIDE: dict[Scheme, str] = {"IOB1": "B", "IOB2": "I", "BIOES": "IE", "BILOU": "IE"}
+"""Letters that only follow a tag of the same span, or one before it."""
 ALIKE = {"L": "E", "U": "S"}
 """Letters of BILOU, as those of BIOES."""
 
@@ -73,8 +75,7 @@ def find_violations(tags: Sequence[str], scheme: Scheme) -> list[int]:
     ([1], [0])
     """
     cut = [(OUTSIDE, ""), *map(split_tag, tags), (OUTSIDE, "")]
-    inside = {"IOB1": "B", "IOB2": "I", "BIOES": "IE", "BILOU": "IE"}[scheme]
-    wrong = []
+    inside, wrong = INSIDE[scheme], []
     for place, (this, kind) in enumerate(cut):
         if this == OUTSIDE:  # most words are
             continue
@@ -88,3 +89,18 @@ def find_violations(tags: Sequence[str], scheme: Scheme) -> list[int]:
         if (this in inside and not goes_on) or unclosed:
             wrong.append(place - 1)
     return wrong
+
+
+def may_follow(before: str, tag: str, scheme: Scheme) -> bool:
+    """Whether a tag may follow another; the sentence begins and ends with O.
+
+    >>> may_follow("O", "I-A", "IOB2"), may_follow("B-A", "I-A", "IOB2")
+    (False, True)
+    >>> may_follow("B-A", "O", "BIOES")
+    False
+    """
+    (last, of_last), (this, kind) = split_tag(before), split_tag(tag)
+    goes_on = kind == of_last and last in "BI"
+    if scheme in ("BIOES", "BILOU") and last in "BI":
+        return goes_on and this in "IE"
+    return goes_on or this not in INSIDE[scheme]

@@ -10,28 +10,34 @@ import torch
 from ensue.data.codecs.labels import LabelCodec
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
-from ensue.evaluation.predictions import Predictions, choose, normalise
+from ensue.evaluation.predictions import (
+    TAIL,
+    Z_95,
+    Predictions,
+    choose,
+    mix_predictions,
+    normalise,
+)
 from ensue.evaluation.scores import Groups
 from ensue.models.contract import Predictor
 from ensue.models.parameters import get_device
+from ensue.models.pool import Pool
 from ensue.training.devices import to_device
 
 BATCH_SIZE = 128
 """Examples that are predicted together."""
 
-TAIL, Z_95 = 0.45, 1.6448536269514722
-"""Regression takes the quantiles 0.5 - TAIL and 0.5 + TAIL, 5 % and 95 %. For a normal
-distribution they lie Z_95 standard deviations from the mean, so either distance divided by Z_95
-is a standard deviation."""
-
 
 @torch.no_grad()
-def predict(model: Predictor, examples: Examples, labels: LabelCodec) -> Predictions:
+def predict(model: Predictor | Pool, examples: Examples, labels: LabelCodec) -> Predictions:
     """Predict all examples, in their order; a model with an output per step counts by the last.
 
     Regression is in the units of the data. Where steps have labels of their own, the result also
     counts how many of these were right.
     """
+    if isinstance(model, Pool):
+        parts = [predict(one, examples, labels) for one in model.members]
+        return mix_predictions(parts, model.weights)
     output = np.zeros((len(examples), 3 if labels.kind == "regression" else labels.size))
     inner, device = None, get_device(model)
     for numbers, batch in iterate_sorted(examples, BATCH_SIZE):

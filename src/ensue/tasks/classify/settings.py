@@ -18,6 +18,7 @@ from ensue.models.baselines.ngram_bayes import NgramBayesSettings
 from ensue.models.baselines.summary_features import SummaryFeaturesSettings
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.names import Models
+from ensue.models.pool import MixtureSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import (
@@ -68,6 +69,8 @@ class ClassifySettings(Settings):
     measurements and trees follows from the format."""
     model: Model = ClassifierSettings()
     """Model, such as convolution, lstm, embedding-bag or nbsvm; see `ensue list models`."""
+    mixture: MixtureSettings = MixtureSettings()
+    """Choice of the run's model on the validation part."""
     pretrained: Annotated[str, Flag(path=True)] = ""
     """Pretrained run of `generate`: its codec is used, and its weights where their shapes fit."""
     training: TrainingSettings = TrainingSettings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import compress, islice
 from math import inf
 from pathlib import Path
@@ -13,9 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from torch import nn
 
-from ensue.atomic_io import format_errors
 from ensue.data.codecs import load_content
 from ensue.data.codecs.labels import LabelCodec, merge_labels
 from ensue.data.contract import SILENT, Finding, Listener
@@ -37,20 +35,21 @@ from ensue.evaluation.conformal import (
 from ensue.evaluation.predictions import Predictions
 from ensue.evaluation.scores import with_intervals
 from ensue.models.contract import Predictor
-from ensue.models.parameters import load_into
+from ensue.models.pool import Pool
 from ensue.models.tree_leaves import build_classifier
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, limit_model_size
+from ensue.tasks.cached import CODEC
 from ensue.tasks.classify.column_names import as_columns, rename_columns, with_training_names
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.inputs import open_reader
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
+from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_examples, as_paths
 from ensue.tasks.requests import ClassifyRequest
 from ensue.tasks.results import CALIBRATION, Scored, warn_if_trained_on
-from ensue.training.folder.run import WEIGHTS, Run
+from ensue.training.folder.run import Run
 
 MAX_PLACES = 5
 """Places that a finding names."""
@@ -126,7 +125,7 @@ class LabelModel(Trained):
     def __init__(
         self,
         run: Run,
-        model: Predictor,
+        model: Predictor | Pool,
         content: ContentCodec,
         labels: LabelCodec,
         calibration: Calibration,
@@ -330,13 +329,13 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
         CODEC,
         lambda codecs: (load_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
     )
-    with format_errors(str(run.path / CODEC)), limit_model_size(run):
-        model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
-    load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
-    if isinstance(model, nn.Module):
-        model.eval()
+    model, _ = open_model(run, settings, partial(_build, content, labels))
     # A failure between training and calibration leaves a run without calibration.json.
     calibration = (
         run.parse(CALIBRATION, Calibration.from_json) if run.has(CALIBRATION) else UNCALIBRATED
     )
     return LabelModel(run, model, content, labels, calibration)
+
+
+def _build(content: ContentCodec, labels: LabelCodec, settings: ClassifySettings, _: Any) -> Any:
+    return build_classifier(settings.model, content.shape, labels.kind, labels.size)

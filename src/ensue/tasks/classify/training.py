@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.labelled_parts import LabelledParts
-from ensue.evaluation.calibration import fit_temperature, nats
+from ensue.evaluation.calibration import fit_temperature, log_likelihoods, nats
 from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
 from ensue.evaluation.predictions import Predictions
@@ -29,7 +29,7 @@ from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import MODELS
 from ensue.tasks.classify.trained import UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.fitting import Fitted
-from ensue.tasks.pipeline import Training
+from ensue.tasks.pipeline import HeldOut, Training
 from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
@@ -102,6 +102,14 @@ class ClassifyTraining(Training[LabelledParts]):
     def size(self, data: LabelledParts) -> tuple[int, str]:
         """Count the examples."""
         return len(data["train"]), "examples"
+
+    def held_out(self, fitted: Fitted, data: LabelledParts) -> HeldOut:
+        """Score the labels of the validation part; one that is several counts each of them."""
+        part, labels = data["validation"], data.labels
+        predictions = predict(fitted.before_validation, part, labels)
+        logs, groups = log_likelihoods(predictions, get_targets(part, labels)), get_groups(part)
+        units = np.arange(len(logs)) if groups is None else groups
+        return HeldOut(logs.ravel(), np.repeat(units, logs.shape[1]))
 
     def calibrate(self, fitted: Fitted, data: LabelledParts) -> Calibration:
         """Fit temperature and conformal quantile on the calibration part, if there is one."""

@@ -36,10 +36,11 @@ from ensue.evaluation.forecasting.metrics import (
 from ensue.models.baselines.window_features import WindowModel
 from ensue.models.distributions import Forecast
 from ensue.models.parameters import load_into
-from ensue.tasks.cached import CODEC, limit_model_size
+from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.data import DATA, Prepared, get_scaling
 from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.held import limit_model_size
 from ensue.tasks.in_memory import as_paths
 from ensue.tasks.requests import ForecastRequest
 from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored

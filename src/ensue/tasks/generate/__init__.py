@@ -18,7 +18,7 @@ from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.generate.pretrained import refuse_contradictions, start_from
 from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.settings import MODELS, GenerateSettings
-from ensue.tasks.generate.trained import MIXTURE, open_text
+from ensue.tasks.generate.trained import open_text
 from ensue.tasks.generate.training import TRAINING
 from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
@@ -116,10 +116,9 @@ GENERATE = Task(
     description="learn what comes next in a text, and write more of it",
     settings=GenerateSettings,
     models=MODELS,
-    arrays=(MIXTURE,),
     propose=_propose,
     train=partial(train, TRAINING),
-    open=lambda run, settings: open_text(run, settings.model),
+    open=open_text,
     report=TEXT,
 )
 """The task of `ensue train generate`."""

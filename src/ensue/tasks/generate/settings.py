@@ -10,9 +10,9 @@ from ensue.data.codecs import CODECS, Characters
 from ensue.data.settings import DataSettings
 from ensue.data.text_parts import TextParts
 from ensue.layers import LAYERS
-from ensue.models.mixture import MixtureSettings
 from ensue.models.names import Models
 from ensue.models.ngram import NgramSettings
+from ensue.models.pool import MixtureSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import TextTrainingSettings
@@ -48,7 +48,7 @@ class GenerateSettings(Settings):
     baseline: NgramSettings = NgramSettings()
     """N-gram baseline, with which a network is compared and mixed."""
     mixture: MixtureSettings = MixtureSettings()
-    """Mixture of the network and the baseline."""
+    """Choice of the run's model on the validation part: network, baseline or their mixture."""
     training: TextTrainingSettings = TextTrainingSettings()
     """Budget and optimisation of the training."""
     count_validation: bool | Literal["auto"] = "auto"

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from torch import nn
 
-from ensue.atomic_io import format_errors
 from ensue.data.codecs import load_codec
 from ensue.data.contract import SILENT, Codec, Finding, Ids, Listener
 from ensue.data.text_parts import TextParts
@@ -21,21 +19,19 @@ from ensue.decoding.stepper import Rules
 from ensue.errors import PromptError, RunError, SettingError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
-from ensue.models.ngram import Ngram, NgramSettings
-from ensue.models.parameters import load_into
+from ensue.models.ngram import Ngram
 from ensue.models.quantisation import quantise
 from ensue.models.sequence import SequenceModel
-from ensue.settings import Precision, Settings
-from ensue.tasks.cached import CODEC, limit_model_size
+from ensue.settings import Precision
+from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate.baselines import Counted, concatenate, take_last
 from ensue.tasks.generate.data import DATA
+from ensue.tasks.generate.settings import GenerateSettings
+from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_lines
 from ensue.tasks.requests import GenerateRequest
-from ensue.training.folder.run import WEIGHTS, Run
-
-MIXTURE = "mixture.safetensors"
-"""The arrays of a mixture; those of its network are in weights.safetensors, as without one."""
+from ensue.training.folder.run import Run
 
 BATCH_SIZE = 32
 """Samples generated at once: more are hardly faster per sample, and delay the first one."""
@@ -243,27 +239,15 @@ class TextModel(Trained):
         return self.codec.spellings()
 
 
-def mixture_arrays(mixture: Mixture) -> dict[str, np.ndarray]:
-    """Get the arrays of a mixture, without those of its network."""
-    return {
-        name: array for name, array in mixture.arrays().items() if not name.startswith("network.")
-    }
-
-
-def open_text(run: Run, model: Settings) -> TextModel:
-    """Open the trained model of a run; `model` are the settings of its network or n-gram."""
+def open_text(run: Run, settings: GenerateSettings) -> TextModel:
+    """Open the trained model of a run. Raises RunError where its files are damaged."""
     codec = run.parse(CODEC, load_codec)
-    with format_errors(str(run.path / CODEC)), limit_model_size(run):
-        opened: Autoregressive = cast("Any", model).build(codec.size)
-    # An n-gram table may be large and a query needs little of it, so it is mapped, not read.
-    weights = run.map_arrays() if isinstance(opened, Ngram) else run.read_arrays()
-    if run.has(MIXTURE):
-        opened = Mixture(opened, NgramSettings().build(codec.size))
-        weights = {f"network.{name}": array for name, array in weights.items()} | run.map_arrays(
-            MIXTURE
-        )
-    load_into(opened, weights, str(run.path / (MIXTURE if run.has(MIXTURE) else WEIGHTS)))
-    for network in (opened, getattr(opened, "network", None)):
-        if isinstance(network, nn.Module):
-            network.eval()
-    return TextModel(run, codec, opened)
+    model, _ = open_model(run, settings, lambda own, _: own.model.build(codec.size), _mix)
+    return TextModel(run, codec, model)
+
+
+def _mix(models: Sequence[Any], _: Any) -> Mixture:
+    network, ngram = models
+    if not isinstance(network, SequenceModel) or not isinstance(ngram, Ngram):
+        raise ValueError("it mixes other models than a network and an n-gram")
+    return Mixture(network, ngram)

@@ -14,7 +14,7 @@ from ensue.evaluation.scores import Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.evaluation.unigram import Frequencies, symbol_counts, text_score
 from ensue.inspection.diagnostics import diagnose
-from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data
+from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data, improves
 from ensue.models.names import is_network
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel
@@ -37,7 +37,7 @@ from ensue.tasks.generate.scoring import (
     report_share,
 )
 from ensue.tasks.generate.settings import MODELS
-from ensue.tasks.generate.trained import MIXTURE, TextModel, mixture_arrays
+from ensue.tasks.generate.trained import TextModel
 from ensue.tasks.pipeline import Baseline, Training
 from ensue.training import devices
 from ensue.training.contract import Callback, Note, Working
@@ -172,23 +172,28 @@ class GenerateTraining(Training[Any]):
         data: TextParts,
         on_event: Callback,
     ) -> Fitted:
-        """Mix network and n-gram if that improves on both on the validation part."""
+        """Mix network and n-gram if that improves on both on the validation part, else take the
+        better one."""
+        if known := run.about.get("pretrained"):
+            after = score_validation(fitted.model, data, validation_symbols(data.codec.size))
+            run.describe({"pretrained": {**known, "after": after}})
         if fitted.role != "network" or settings.mixture.use == "never":
             return fitted
         ngram = next(one for one in baselines if isinstance(one, NgramFit))
         on_event(Working("fitting the mixture"))
         found = _fit_mixture(fitted.model, ngram, data)
-        use = settings.mixture.improves(found)
+        use = improves(found, settings.mixture)
         better = min(found.network_nats, found.ngram_nats) - found.nats
         where = "the mixture's weights: on the validation part, where it is better by"
-        choice = f"{where} {better:.4f} nats per symbol; {'used' if use else 'not used'}"
-        selected = (*fitted.selected, choice)
+        ngram = replace(ngram, settings=settings.model_copy(update={"model": settings.baseline}))
+        best = fitted if found.network_nats <= found.ngram_nats else ngram
+        held = "the mixture" if use else best.name
+        selected = (f"{where} {better:.4f} nats per symbol; the run holds {held}",)
         if not use:
-            return replace(fitted, selected=selected)
+            return replace(best, selected=selected)
         mixture = Mixture(fitted.model, ngram.model, found.weights)
-        run.write_arrays(mixture_arrays(mixture), MIXTURE)
-        seconds = fitted.seconds + ngram.seconds
-        return Fitted(mixture, seconds, selected, title="mixture", mixed=True)
+        both = {"settings": settings, "title": "mixture", "members": (fitted, ngram)}
+        return Fitted(mixture, fitted.seconds + ngram.seconds, selected, **both)
 
     def predict_each(
         self,
@@ -251,11 +256,8 @@ class GenerateTraining(Training[Any]):
             "", 3, length=300, temperature=0.8, novelty=predicted.searches, seed=seed
         )
         details: dict[str, Any] = {"samples": [one.to_json() for one in found]}
-        if known := trained.run.about.get("pretrained"):
-            network = getattr(trained.model, "network", trained.model)
-            after = score_validation(network, data, validation_symbols(data.codec.size))
-            details["pretrained"] = {**known, "after": after}
-        return details
+        known = trained.run.about.get("pretrained", {})
+        return details | ({"pretrained": known} if "after" in known else {})
 
     def diagnose(
         self, run: Run, data: TextParts, scores: Sequence[Score], details: Mapping[str, Any]

@@ -12,6 +12,7 @@ from ensue.layers import ENCODERS, BidirectionalSettings
 from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
 from ensue.models.names import Models
+from ensue.models.pool import MixtureSettings
 from ensue.models.tagger import TaggerSettings
 from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import AdamWSettings, BatchingSettings, TrainingSettings
@@ -43,6 +44,8 @@ class TagSettings(Settings):
     """Word vectors for the network: a file in the text format of word2vec or GloVe."""
     model: Model = TaggerSettings()
     """Model: lstm, gru or another cell, convolution, recurrent, hmm, most-frequent-tag."""
+    mixture: MixtureSettings = MixtureSettings()
+    """Choice of the run's model on the validation part."""
     training: TrainingSettings = TrainingSettings(
         batching=BatchingSettings(batch_size=16),
         optimiser=AdamWSettings(learning_rate=0.004, weight_decay=0.01),

@@ -12,10 +12,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from ensue.atomic_io import format_errors
-from ensue.data.codecs.tag_schemes import guess_scheme, split_tag
+from ensue.data.codecs.tag_schemes import OUTSIDE, guess_scheme, may_follow, split_tag
 from ensue.data.codecs.tagged import TaggedWordsCodec
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.dataset import Examples
@@ -27,15 +25,18 @@ from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.readers.tagged.tokenizer import Tokenizer
 from ensue.data.sentence_splitting import Cut
-from ensue.data.tagged import compute_sentence_offsets, encode_tagged
+from ensue.data.tagged import TaggedParts, compute_sentence_offsets, encode_tagged
 from ensue.errors import DataError
 from ensue.evaluation.scores import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
+from ensue.heads.paths import Chain, PooledTags
 from ensue.models.contract import Predictor
-from ensue.models.parameters import get_device, load_into
+from ensue.models.parameters import get_device
+from ensue.models.pool import Pool
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, limit_model_size
+from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
+from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_examples, as_paths
 from ensue.tasks.requests import TagRequest
 from ensue.tasks.results import Scored, warn_if_trained_on
@@ -43,12 +44,15 @@ from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.inputs import read_inputs
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
-from ensue.training.folder.run import WEIGHTS, Run
+from ensue.training.folder.run import Run
 
 BATCH_SIZE = 64
 """Sentences, or pieces of long ones, that are tagged together."""
 KNOWN_FIELDS = {"surface", "word", "vector"}
 """A word is known if one of these fields is above 0, the id of what is unknown."""
+CHANGES, INVALID_CHANGE = "changes", -1e4
+"""Array of a mixture: scores of two successive tags; what is no span costs more than any marginal.
+"""
 CHUNK = 2000
 """Sentences that are encoded at once; larger chunks delay the first answer."""
 
@@ -83,7 +87,7 @@ class TagModel(Trained):
     def __init__(
         self,
         run: Run,
-        model: Predictor,
+        model: Predictor | Pool,
         codec: TaggedWordsCodec,
         tags: Sequence[str],
         tokenizer: Tokenizer | None = None,
@@ -206,24 +210,53 @@ class TagModel(Trained):
 
 @torch.no_grad()
 def predict_tags(
-    model: Predictor, examples: Examples, probabilities: NDArray[np.float32] | None = None
+    model: Predictor | Pool, examples: Examples, probabilities: NDArray[np.float32] | None = None
 ) -> NDArray[np.int64]:
     """Predict the most likely tag sequences, (words,).
 
     `probabilities` (words,), if given, is filled with the marginal probability of each tag, which
     takes twice as long with many tags.
     """
-    ids, device = np.zeros(examples.offsets[-1], np.int64), get_device(model)
-    for rows, batch in iterate_sorted(examples, BATCH_SIZE):
-        distribution: Any = model(to_device(batch, device))
-        best = distribution.mode
-        places = examples.places(rows)[0]
-        real = distribution.real.cpu().numpy()
+    ids = np.zeros(examples.offsets[-1], np.int64)
+    for places, distribution in distribute_tags(model, examples):
+        best, real = distribution.mode, distribution.real.cpu().numpy()
         ids[places] = best.cpu().numpy()[real]
         if probabilities is not None:
             marginals = distribution.marginals.gather(2, best[..., None])[..., 0]
             probabilities[places] = marginals.cpu().numpy()[real]
     return ids
+
+
+@torch.no_grad()
+def distribute_tags(
+    model: Predictor | Pool, examples: Examples
+) -> Iterator[tuple[NDArray[np.int64], Any]]:
+    """Yield the distribution of the tags of each batch, with the places of its words."""
+    for rows, batch in iterate_sorted(examples, BATCH_SIZE):
+        places = examples.places(rows)[0]
+        if not isinstance(model, Pool):
+            yield places, model(to_device(batch, get_device(model)))
+            continue
+        members = [one(to_device(batch, get_device(one))) for one in model.members]
+        parts = torch.stack([one.marginals.cpu().double() for one in members], -1)
+        mixed, chain = parts @ torch.from_numpy(model.weights[:, 0]), None
+        if CHANGES in model.extra:
+            scores = torch.from_numpy(model.extra[CHANGES])
+            chain = Chain(scores[-1, :-1], scores[:-1, :-1], scores[:-1, -1])
+        yield places, PooledTags(mixed, torch.as_tensor(batch.lengths), chain)
+
+
+def score_changes(data: TaggedParts) -> dict[str, NDArray[np.float64]]:
+    """Score which tags may follow each other, if those of training encode spans.
+
+    The last id is the end and the beginning of a sentence.
+    """
+    scheme = make_truth(data["train"], data.tags, data.known_tags).scheme
+    if scheme is None:
+        return {}
+    tags = [*data.tags[: data.known_tags], OUTSIDE]
+    allowed = [[may_follow(before, tag, scheme) for tag in tags] for before in tags]
+    return {CHANGES: np.where(allowed, 0.0, INVALID_CHANGE)}
 
 
 def make_truth(examples: Examples, tags: Sequence[str], known_tags: int) -> TaggedTruth:
@@ -256,11 +289,14 @@ def _open_codec(codecs: Any) -> tuple[TaggedWordsCodec, list[str], Any]:
 def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     """Open the tagger of a run. Raises RunError where its files are damaged."""
     codec, tags, tokenizer = run.parse(CODEC, _open_codec)
-    arrays = run.read_arrays()
-    with format_errors(str(run.path / CODEC)), limit_model_size(run):
-        sizes = {**codec.shape.symbols, "target": len(tags)}
-        model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
-    load_into(model, arrays, str(run.path / WEIGHTS))
-    if isinstance(model, nn.Module):
-        model.eval()
+    sizes = {**codec.shape.symbols, "target": len(tags)}
+
+    def build(own: TagSettings, arrays: Mapping[str, NDArray[Any]]) -> Predictor:
+        return cast("Any", own.model).build(sizes, arrays.get("vectors"))
+
+    def mix(models: Sequence[Any], arrays: Mapping[str, NDArray[Any]]) -> Pool:
+        changes = np.zeros((len(tags) + 1, len(tags) + 1))
+        return Pool(models, extra={CHANGES: changes} if CHANGES in arrays else None)
+
+    model, _ = open_model(run, settings, build, mix)
     return TagModel(run, model, codec, tags, tokenizer)

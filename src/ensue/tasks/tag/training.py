@@ -7,20 +7,30 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import torch
 
 from ensue.data.tagged import TaggedParts, count_covered
 from ensue.evaluation.scores import Score, with_intervals
 from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.names import is_network
+from ensue.models.pool import Pool
 from ensue.settings import Settings
 from ensue.tasks.fitting import Fitted, mean_nats
-from ensue.tasks.pipeline import Training
+from ensue.tasks.pipeline import HeldOut, Training
 from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS
-from ensue.tasks.tag.trained import BATCH_SIZE, TagModel, make_truth, open_tokenizer, predict_tags
+from ensue.tasks.tag.trained import (
+    BATCH_SIZE,
+    TagModel,
+    distribute_tags,
+    make_truth,
+    open_tokenizer,
+    predict_tags,
+    score_changes,
+)
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
 
@@ -70,6 +80,21 @@ class TagTraining(Training[TaggedParts]):
     def count_examples(self, data: TaggedParts) -> int:
         """Count the sentences."""
         return len(data["train"])
+
+    @torch.no_grad()
+    def held_out(self, fitted: Fitted, data: TaggedParts) -> HeldOut:
+        """Score the tag of each word of the validation part by its marginal probability."""
+        part = data["validation"]
+        target, found = np.asarray(part.steps["target"]), np.zeros(len(part.steps["target"]))
+        for places, distribution in distribute_tags(fitted.model, part):
+            marginals = distribution.marginals[distribution.real].cpu().double().numpy()
+            found[places] = marginals[np.arange(len(places)), target[places]]
+        with np.errstate(divide="ignore"):
+            return HeldOut(np.log(found), np.repeat(part.static["sentence"], part.lengths))
+
+    def mix(self, members: Sequence[Fitted], weights: Any, data: TaggedParts) -> Pool:
+        """Mix taggers; tags of spans follow each other as their scheme allows."""
+        return Pool([one.model for one in members], weights, score_changes(data))
 
     def predict(self, fitted: Fitted, data: TaggedParts) -> Any:
         """Predict the most likely tag sequences."""

@@ -27,10 +27,11 @@ AXES = 8
 """Most dimensions of an array."""
 
 
-def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Serialise arrays; the same arrays always give the same bytes."""
+def pack_arrays(arrays: Mapping[str, np.ndarray], note: str = "") -> bytes:
+    """Serialise arrays with a note; the same arrays always give the same bytes."""
     data = safetensors.numpy.save(
-        {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        {name: np.asarray(array, order="C") for name, array in arrays.items()},
+        {"note": note} if note else None,
     )
     header(data, "the model")  # raises for what `unpack_arrays` would refuse
     return data
@@ -56,10 +57,7 @@ def map_arrays(path: Path) -> dict[str, np.ndarray]:
     place, only replaced, so the mapped arrays stay those that were checked. This function checks
     the header; callers check types and shapes.
     """
-    # NumPy refuses to map an empty file.
-    data: np.ndarray = (
-        np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
-    )
+    data = _map(path)
     entries = header(data, str(path))
     begin = 8 + int.from_bytes(bytes(data[:8]), "little")
     try:
@@ -70,6 +68,19 @@ def map_arrays(path: Path) -> dict[str, np.ndarray]:
         }
     except MALFORMED as error:
         raise damage_error(str(path), str(error)) from None
+
+
+def read_note(path: Path) -> str:
+    """Read the note that is saved with arrays; it is empty if there is none."""
+    metadata = header(_map(path), str(path)).get("__metadata__", {})
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("note", ""), str):
+        raise damage_error(str(path), "its note is not a text")
+    return metadata.get("note", "")
+
+
+def _map(path: Path) -> np.ndarray:
+    # NumPy refuses to map an empty file.
+    return np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
 
 
 def _view(data: np.ndarray, entry: Mapping) -> np.ndarray:

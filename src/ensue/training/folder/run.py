@@ -47,7 +47,7 @@ from ensue.atomic_io import (
 from ensue.errors import RunError
 from ensue.settings import parse_toml, to_finite
 from ensue.training.contract import Event, Progress, Sample
-from ensue.training.folder.arrays import map_arrays, pack_arrays, unpack_arrays
+from ensue.training.folder.arrays import map_arrays, pack_arrays, read_note, unpack_arrays
 from ensue.training.folder.checkpoint import Checkpoint
 from ensue.training.folder.lock import Lock
 
@@ -250,9 +250,17 @@ class Run:
         """Apply `make` to the content of a JSON file. Raises RunError if missing or damaged."""
         return parse_json(self.read(name), str(self.path / name), make)
 
-    def write_arrays(self, arrays: Mapping[str, np.ndarray], name: str = WEIGHTS) -> None:
-        """Write the weights of a model."""
-        self.write(name, pack_arrays(arrays))
+    def write_arrays(
+        self, arrays: Mapping[str, np.ndarray], name: str = WEIGHTS, note: str = ""
+    ) -> None:
+        """Write the weights of a model, with a note."""
+        self.write(name, pack_arrays(arrays, note))
+
+    def read_note(self, name: str = WEIGHTS) -> str:
+        """Read the note that was written with the weights of a model; empty if there is none."""
+        path = self._found(name)
+        with read_errors(path):
+            return read_note(path)
 
     def read_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
         """Read the weights of a model."""

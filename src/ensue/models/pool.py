@@ -1,0 +1,180 @@
+"""A mixture of fitted models: a linear opinion pool (Stone 1961), p(y) = sum_m weight_m p_m(y).
+
+Its weights maximise the likelihood of the validation part. As few models as possible are members:
+the fewest whose loss there is not noticeably above that of the mixture of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ensue.errors import RunError
+from ensue.settings import Settings
+
+Nats = NDArray[np.float64]
+WEIGHTS = "weights"
+"""Name of the weights among the arrays of a pool."""
+FLOOR = -30.0
+"""Least log-likelihood of a target: one that a model holds for impossible would outweigh all."""
+ITERATIONS, CONVERGED = 1000, 1e-7
+"""Limits of the fit: its iterations, and the change of a weight below which it ends."""
+ROUNDED = 1e-6
+"""Loss in nats by which fits of the same mixture may differ."""
+HINT = "use the arrays of its training"
+EXACT = 1e-6
+"""Tolerated error of the sum of saved weights."""
+
+
+class MixtureSettings(Settings):
+    """Settings of the choice of the run's model: one of those that were fitted, or a mixture."""
+
+    use: Literal["auto", "always", "never"] = "auto"
+    """auto: the model that is best on the validation part, which may be a mixture; always: a
+    mixture; never: `model`."""
+    gain: float = Field(0.001, ge=0)
+    """Least gain of a mixture in nats on the validation part, over each of its members."""
+
+
+class Pool:
+    """Fitted models, and the weight of each: p(y) = sum_m weights_m p_m(y).
+
+    `weights` are (members, columns); a column is a step of a forecast, and all else has one.
+    `extra` holds further arrays that a verb needs to predict with the pool. Those that are loaded
+    must have the shapes that these have.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Any],
+        weights: Nats | None = None,
+        extra: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        self.members = tuple(members)
+        even = np.full((len(self.members), 1), 1 / len(self.members))
+        self.weights = even if weights is None else weights
+        self.extra = dict(extra or {})
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of fitted parameters, those of all members included."""
+        return sum(one.parameter_count for one in self.members) + self.weights.size
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return the arrays of all members, each with its number before its name, and its own."""
+        found = {WEIGHTS: self.weights, **self.extra}
+        for number, one in enumerate(self.members):
+            found |= {f"{number}.{name}": array for name, array in one.arrays().items()}
+        return found
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Load what `arrays` returned.
+
+        Raises RunError if a name or shape does not fit, or the weights are no distribution.
+        """
+        rest = dict(arrays)
+        for number, one in enumerate(self.members):
+            one.load({name: rest.pop(f"{number}.{name}") for name in select(arrays, f"{number}.")})
+        shapes = {name: one.shape for name, one in {WEIGHTS: self.weights, **self.extra}.items()}
+        if {name: one.shape for name, one in rest.items()} != shapes:
+            raise RunError("the saved mixture has other members", hint=HINT)
+        weights = np.array(rest.pop(WEIGHTS), np.float64)
+        if weights.min() < 0 or np.abs(weights.sum(0) - 1).max() > EXACT:
+            raise RunError("the saved weights of the mixture are not a distribution", hint=HINT)
+        self.weights, self.extra = weights, {name: np.array(one) for name, one in rest.items()}
+
+
+def select(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Select the arrays whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): one for name, one in arrays.items() if name.startswith(prefix)
+    }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The members of a pool, or the one model that is as good, by their numbers."""
+
+    members: tuple[int, ...]
+    weights: Nats
+    """(members, columns)."""
+    nats: float
+    """Mean loss on the validation part."""
+    alone: float
+    """Mean loss of the best model alone."""
+    mixed: float
+    """Mean loss of the mixture of all models."""
+
+
+def choose_members(
+    likelihoods: Sequence[Nats], units: NDArray[np.int64], settings: MixtureSettings
+) -> Choice:
+    """Choose the model that is best on the validation part, or the members of a mixture.
+
+    `likelihoods` has of each model the log-likelihood of each target, (items,) or (items, columns);
+    `units` numbers the independent units that items belong to. The smallest choice is taken that is
+    not worse than the mixture of all models by more than one standard error of the paired
+    difference (Breiman et al. 1984, section 3.4.3), or by less than the gain of the settings.
+    """
+    logs = np.stack([np.maximum(one, FLOOR).reshape(len(one), -1) for one in likelihoods])
+    weights = fit_weights(logs)
+    everything = mix_nats(logs, weights)
+    best = int(logs.mean((1, 2)).argmax())
+    means = float(-logs[best].mean()), float(everything.mean())
+    single = settings.use != "always" or len(logs) == 1
+    if single and not _exceeds(-logs[best], everything, units, settings.gain):
+        return Choice((best,), np.ones((1, logs.shape[2])), means[0], *means)
+    members, nats = tuple(range(len(logs))), everything
+    while len(members) > 2:
+        least = int(weights.max(1).argmin())
+        fewer = members[:least] + members[least + 1 :]
+        less = fit_weights(logs[list(fewer)])
+        of_fewer = mix_nats(logs[list(fewer)], less)
+        if of_fewer.mean() > max(means) + ROUNDED or _exceeds(
+            of_fewer, everything, units, settings.gain
+        ):
+            break
+        members, weights, nats = fewer, less, of_fewer
+    return Choice(members, weights, float(nats.mean()), *means)
+
+
+def fit_weights(logs: Nats) -> Nats:
+    """Fit weights (members, columns) to log-likelihoods (members, items, columns).
+
+    Expectation maximisation (Dempster, Laird & Rubin 1977): the likelihood is concave in the
+    weights, and rises with each iteration.
+
+    >>> fit_weights(np.log([[[0.9], [0.9]], [[0.1], [0.1]]])).round(3).ravel().tolist()
+    [1.0, 0.0]
+    """
+    shares = np.exp(logs - logs.max(0))
+    weights = np.full((len(logs), logs.shape[2]), 1 / len(logs))
+    for _ in range(ITERATIONS):
+        joint = weights[:, None] * shares
+        new = (joint / joint.sum(0)).mean(1)
+        done = np.abs(new - weights).max() < CONVERGED
+        weights = new
+        if done:
+            break
+    return weights
+
+
+def mix_nats(logs: Nats, weights: Nats) -> Nats:
+    """Compute the nats of each target, (items, columns), in a mixture."""
+    most = logs.max(0)
+    return -np.log((weights[:, None] * np.exp(logs - most)).sum(0)) - most
+
+
+def _exceeds(nats: Nats, reference: Nats, units: NDArray[np.int64], gain: float) -> bool:
+    """Whether a loss exceeds the reference by more than the gain and one standard error."""
+    numbers = np.unique(units, return_inverse=True)[1]
+    excess = np.bincount(numbers, (nats - reference).sum(1))
+    if len(excess) < 2:
+        return False  # a single unit shows no spread
+    error = excess.std(ddof=1) * np.sqrt(len(excess)) / nats.size
+    return bool((nats - reference).mean() > max(gain, error))
