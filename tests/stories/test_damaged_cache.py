@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 
 import ensue
 from ensue import api
 from ensue.data.readers.in_memory import InMemoryReader
 from ensue.errors import Interrupted, RunError
+from ensue.settings import parse_toml
 from ensue.training.contract import Progress
 
 SETTINGS = ["training.steps=6", "training.evaluate_every=2", "training.hardware.threads=1"]
@@ -186,6 +188,21 @@ def test_a_cache_that_disagrees_with_the_codec_is_refused_and_stays(
         api.resume(stopped)
     assert {path.name: path.read_bytes() for path in (stopped / "cache").iterdir()} == before
     assert not [*stopped.glob(".*.tmp")]
+
+
+@pytest.mark.parametrize("value", ["text", {"files": 1}, {"files": {"a": 1}}, {"files": {"a": {}}}])
+def test_sources_that_nobody_described_are_refused(
+    value: Any, runs: tuple[str, Path], run: Callable[[str], Path]
+) -> None:
+    stopped = run("stopped")
+    flip(stopped / "cache" / DAMAGED[runs[0]])
+    about = parse_toml((stopped / "run.toml").read_bytes())
+    sums = json.loads((stopped / "manifest.json").read_text())
+    (stopped / "run.toml").write_text(tomli_w.dumps(about | {"data": value}))
+    sums["sha256"]["run.toml"] = [hashlib.sha256((stopped / "run.toml").read_bytes()).hexdigest()]
+    (stopped / "manifest.json").write_text(json.dumps(sums))
+    with pytest.raises(RunError, match=r"run\.toml: the file is damaged"):
+        api.resume(stopped)
 
 
 def test_evaluate_gives_the_same_figures_from_a_damaged_cache(

@@ -71,18 +71,21 @@ class DataSource(Generic[S, D]):
             lost = RunError("the data is not in the run", where=str(folder))
         except RunError as error:
             lost = error
-        described = run.about.get("data")
-        if described is not None:
-            _refuse_unless_unchanged(described["files"], lost)
+        known, checksums = None, list[str]()
+        if "data" in run.about:
+            with format_errors(str(run.path / ABOUT)):
+                known = {name: dict(one) for name, one in run.about["data"]["files"].items()}
+                checksums = _checksums(known)
+            _refuse_unless_unchanged(known, lost)
         with _put_aside(folder):
             cache = Cache(folder)
             cache.begin()
             known = run.read_json(CODEC) if run.has(CODEC) else None
             found = self.read(settings, files, cache, on_event, known)
             found.save(cache)
-            if described is not None and (
+            if known is not None and (
                 json.dumps(found.dataset.codecs).encode() != run.read(CODEC)
-                or _checksums(found.about["files"]) != _checksums(described["files"])
+                or _checksums(found.about["files"]) != checksums
             ):
                 raise _refusal(
                     lost, "the data read from its sources now is not the same", "the cache"
@@ -151,7 +154,7 @@ def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:
             raise _refusal(
                 lost, f"{name} cannot be read ({error.strerror})", f"the cache or {name}"
             ) from None
-        if now != dict(known):
+        if now != known:
             raise _refusal(lost, f"{name} has changed since it was read", f"the cache or {name}")
 
 
