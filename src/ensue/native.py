@@ -36,9 +36,8 @@ def library() -> ctypes.CDLL | None:
     except ModuleNotFoundError:
         if not requested:
             return None
-        raise UserError(
-            f"{requested!r} needs ensue-native, which is not installed", where=VARIABLE, hint=UNSET
-        ) from None
+        what = f"{requested!r} needs ensue-native, which is not installed"
+        raise UserError(what, where=VARIABLE, hint=UNSET) from None
     except (OSError, AttributeError) as error:
         return _warn_unusable(f"ensue-native cannot be loaded ({error})")
     if number != INTERFACE:
@@ -48,11 +47,8 @@ def library() -> ctypes.CDLL | None:
     found.ensue_instruction_sets.restype = found.ensue_used.restype = ctypes.c_char_p
     if requested and not found.ensue_use(requested.encode()):
         sets = ", ".join(_sets(found))
-        raise UserError(
-            f"instruction set {requested!r} is not available",
-            where=VARIABLE,
-            hint=f"choose off, {sets}",
-        )
+        what = f"instruction set {requested!r} is not available"
+        raise UserError(what, where=VARIABLE, hint=f"choose off, {sets}")
     return found
 
 

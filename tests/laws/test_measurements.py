@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensue.data.codecs.measurements import MeasurementCodec, Measurements
-from ensue.data.codecs.scaling import Scaling
+from ensue.data.codecs.measurements import MeasurementCodec, Measurements, Scaling
 from ensue.errors import DataError
 
 SETTINGS = [

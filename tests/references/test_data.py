@@ -26,7 +26,7 @@ from ensue.data.feeds import Streams, Windows
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 from ensue.data.tables.rows import read_csv_rows
-from ensue.tasks.generate import prequential
+from ensue.tasks.generate import evaluation
 
 SHARED = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHAKESPEARE = SHARED / "tiny_shakespeare" / "input.txt"
@@ -117,8 +117,8 @@ def test_subwords_merge_the_example_of_the_paper():
 def test_the_chunks_of_a_text_that_goes_on_tear_no_word(words):
     text = " ".join(words)
     cuts = [text[begin : begin + 50] for begin in range(0, len(text), 50)]
-    with patch.object(prequential, "CHUNK", 60):
-        chunks = list(prequential.cut_text(cuts))
+    with patch.object(evaluation, "CHUNK", 60):
+        chunks = list(evaluation.cut_text(cuts))
     assert "".join(chunks) == text
     assert all(0 < len(chunk) <= 60 for chunk in chunks)
     if "  " * 9 not in text:

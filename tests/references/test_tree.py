@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from ensue.batch import Batch
 from ensue.data.codecs.tree import TreeCodec, TreeCodecSettings
 from ensue.data.labelled import Fields
-from ensue.data.readers.trees import Trees
-from ensue.data.trees import FORM, parse_tree
+from ensue.data.readers.trees import FORM, Trees, parse_tree
 from ensue.errors import DataError
 from ensue.models.tree import TreeModel, TreeSettings
 from ensue.models.tree_levels import plan_levels

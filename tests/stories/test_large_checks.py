@@ -12,8 +12,7 @@ from ensue.cli.main import main
 from ensue.data.check import check
 from ensue.data.files import CHUNK
 from ensue.data.tables.number_format import NumberFormat
-from ensue.data.tables.plain_times import read_plain_times
-from ensue.data.tables.times import read_time
+from ensue.data.tables.times import read_plain_times, read_time
 from ensue.training.contract import Event, Reading
 
 TAGS = "".join(

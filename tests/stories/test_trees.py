@@ -16,8 +16,7 @@ import pytest
 from ensue import api
 from ensue.cli.main import main
 from ensue.data.demos import write_demo
-from ensue.data.readers.trees import Trees
-from ensue.data.trees import FORM
+from ensue.data.readers.trees import FORM, Trees
 from ensue.models.tree import TreeModel
 from ensue.training.contract import Event, Progress
 

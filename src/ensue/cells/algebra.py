@@ -41,10 +41,8 @@ class Expr:
         return f"{self.op}({', '.join(bare)})"
 
     def __bool__(self) -> bool:
-        raise UserError(
-            "an equation cannot branch on a value",
-            hint="use maximum, minimum or relu instead of if",
-        )
+        what = "an equation cannot branch on a value"
+        raise UserError(what, hint="use maximum, minimum or relu instead of if")
 
     def __add__(self, other: Scalar) -> Expr:
         return _apply("add", self, other)
@@ -115,9 +113,8 @@ def constant(value: float) -> Expr:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserError(f"{value!r} is neither a number nor an expression")
     if not abs(value) <= LARGEST:
-        raise UserError(
-            f"the number {value:.9g} is not finite{' in 32 bits' * math.isfinite(value)}"
-        )
+        what = f"the number {value:.9g} is not finite{' in 32 bits' * math.isfinite(value)}"
+        raise UserError(what)
     return Expr("constant", detail=float(value))
 
 

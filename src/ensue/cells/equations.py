@@ -89,9 +89,8 @@ def _end_of(method: MethodType) -> Line:
 def _check_kinds(cell: Cell, home: str) -> None:
     """Refuse attributes of a wrong type."""
     if not getattr(cell, "states", ()):
-        raise UserError(
-            "the cell has no states", where=home, hint='name them, as in states = ("h",)'
-        )
+        what = "the cell has no states"
+        raise UserError(what, where=home, hint='name them, as in states = ("h",)')
     for kind in ("states", "gates", "weights"):
         names = getattr(cell, kind)
         if not isinstance(names, tuple | list) or not all(map(_is_name, names)):

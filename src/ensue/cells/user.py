@@ -43,9 +43,8 @@ def load_cell(path: str | Path) -> Cell:
         what = several if found else "there is no cell"
         raise UserError(what, where=file, hint="define one class that inherits from Cell")
     if found[0].__abstractmethods__:
-        raise UserError(
-            f"{found[0].__name__} has no equation", where=file, hint="write a method `equation`"
-        )
+        what = f"{found[0].__name__} has no equation"
+        raise UserError(what, where=file, hint="write a method `equation`")
     try:
         cell = found[0]()
     except Exception as error:
@@ -58,13 +57,11 @@ def _run(file: str) -> dict[str, Any]:
     try:
         source = Path(file).read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(
-            f"cannot be read: {error.strerror}", where=file, hint="give the path of a Python file"
-        ) from None
+        what = f"cannot be read: {error.strerror}"
+        raise UserError(what, where=file, hint="give the path of a Python file") from None
     except UnicodeDecodeError:
-        raise UserError(
-            "is not UTF-8 text", where=file, hint="give the path of a Python file"
-        ) from None
+        what = "is not UTF-8 text"
+        raise UserError(what, where=file, hint="give the path of a Python file") from None
     space: dict[str, Any] = {"__name__": "cell_of_a_person", "__file__": file, **FUNCTIONS}
     space |= {"Cell": Cell, "Stage": Stage, "Gates": Gates, "Names": Names}
     linecache.checkcache(file)

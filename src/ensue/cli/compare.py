@@ -36,9 +36,8 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
     runs = {str(path): Run.open(path) for path in (run, *others)}
     if len(tasks := sorted({get_task(one).name for one in runs.values()})) > 1:
         hint = "give runs of one task"
-        raise RunError(
-            f"runs of {' and '.join(tasks)} cannot be compared", where="compare", hint=hint
-        )
+        what = f"runs of {' and '.join(tasks)} cannot be compared"
+        raise RunError(what, where="compare", hint=hint)
     settings = differing_settings(list(runs.values()))
     results = {name: one.parse(RESULT, Result.from_json) for name, one in runs.items()}
     samples = {name: describe_sample(one, results[name].own) for name, one in runs.items()}

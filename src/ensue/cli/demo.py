@@ -26,9 +26,8 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
     from ensue.tasks import Choices
 
     if name not in DEMOS:
-        raise SettingError(
-            f"there is no demo {name!r}", where="demo", hint=did_you_mean(name, DEMOS)
-        )
+        what = f"there is no demo {name!r}"
+        raise SettingError(what, where="demo", hint=did_you_mean(name, DEMOS))
     found, choices = DEMOS[name], Choices(data=(Path(name),), minutes=minutes)
     find_task(found.task).propose(
         choices

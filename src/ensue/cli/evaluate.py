@@ -301,7 +301,7 @@ def show_prequential(model: TextModel, data: Sequence[Path], as_json: bool) -> N
     from ensue.cli.output import print_json
     from ensue.cli.progress import Heartbeat, follow_answer
     from ensue.errors import SettingError
-    from ensue.tasks.generate.prequential import evaluate_prequentially
+    from ensue.tasks.generate.evaluation import evaluate_prequentially
     from ensue.training.contract import Working
 
     if not data:

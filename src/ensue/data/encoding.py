@@ -182,9 +182,8 @@ def normalise(name: str) -> str:
     except (LookupError, UnicodeError):  # some codecs encode bytes, not text
         usual = [*CANDIDATES, "cp1252", "utf-8", "utf-16", "latin-1"]
         hint = did_you_mean(name, usual)
-        raise SettingError(
-            f"there is no encoding {name!r}", where="data.encoding", hint=hint
-        ) from None
+        what = f"there is no encoding {name!r}"
+        raise SettingError(what, where="data.encoding", hint=hint) from None
 
 
 class LineByLine:

@@ -223,9 +223,8 @@ def report_unknown_channels(found: Mapping[str, int], where: str, listener: List
     """Report the channels whose values are ignored, if any."""
     if found:
         bands = ", ".join(f"{band!r} (in {count:,})" for band, count in sorted(found.items()))
-        listener.on_finding(
-            Finding(where, f"values of channels that training does not have are ignored: {bands}")
-        )
+        what = f"values of channels that training does not have are ignored: {bands}"
+        listener.on_finding(Finding(where, what))
 
 
 def _report_skipped(parts: Mapping[str, EncodedPart], longest: int, listener: Listener) -> None:
@@ -239,9 +238,8 @@ def _report_skipped(parts: Mapping[str, EncodedPart], longest: int, listener: Li
         report_unknown_channels(part.unknown_channels, f"the {name} part", listener)
         if part.shortened:
             what = f"{part.shortened:,} examples are cut to their first {longest:,} steps"
-            listener.on_finding(
-                Finding(f"the {name} part", what, "read more with --set data.max_length=N")
-            )
+            hint = "read more with --set data.max_length=N"
+            listener.on_finding(Finding(f"the {name} part", what, hint))
         if part.duplicates_of_train and name == "test":
             what = (
                 f"{part.duplicates_of_train:,} of its {len(part.examples):,} texts are also in "
@@ -251,8 +249,5 @@ def _report_skipped(parts: Mapping[str, EncodedPart], longest: int, listener: Li
                 Finding("the test part", what, "remove duplicates to measure on new texts")
             )
         if not len(part.examples):
-            raise DataError(
-                "training has none of its labels",
-                where=f"the {name} part",
-                hint="give other examples",
-            )
+            what = "training has none of its labels"
+            raise DataError(what, where=f"the {name} part", hint="give other examples")

@@ -115,9 +115,8 @@ def encode_parts(
     all_tags = tags + unseen
     if not any(tag in tags for example in parts["test"] for tag in example.label):
         hint = "give a file whose tags are those of the training data"
-        raise DataError(
-            "none of its tags is in the training part", where=parts["test"][0].file, hint=hint
-        )
+        what = "none of its tags is in the training part"
+        raise DataError(what, where=parts["test"][0].file, hint=hint)
     if unseen:
         count = sum(tag in unseen for example in parts["test"] for tag in example.label)
         what = (
@@ -182,11 +181,8 @@ def read_tagged(
         listener.on_finding(finding)
     if len(tags) < 2:
         what = f"every word of the training data has the tag {next(iter(tags))!r}"
-        raise DataError(
-            what,
-            where=str(paths[0]),
-            hint="choose another column with --column, or give other data",
-        )
+        hint = "choose another column with --column, or give other data"
+        raise DataError(what, where=str(paths[0]), hint=hint)
     return TaggedFiles(groups, parts, first)
 
 
@@ -194,9 +190,8 @@ def _check_length(sentence: Example, max_length: int) -> Example:
     if len(sentence.label) > max_length:
         what = f"the sentence that begins here has more than {max_length:,} words"
         hint, flag_hint = "put a blank line after each sentence", "give --set data.max_length=N"
-        raise DataError(
-            what, where=f"{sentence.file}:{sentence.line}", hint=hint, flag_hint=flag_hint
-        )
+        where = f"{sentence.file}:{sentence.line}"
+        raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
     return sentence
 
 
@@ -234,11 +229,8 @@ def _drop_unseen_tags(sentences: list[Example], tags: set[str], on_finding: Any)
         on_finding(Finding("the validation part", what))
     if not kept:
         hint = "give a file whose tags are those of the training data"
-        raise DataError(
-            "every sentence of the validation part has a tag that the training part lacks",
-            where=sentences[0].file,
-            hint=hint,
-        )
+        what = "every sentence of the validation part has a tag that the training part lacks"
+        raise DataError(what, where=sentences[0].file, hint=hint)
     return kept
 
 

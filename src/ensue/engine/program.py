@@ -95,11 +95,8 @@ class Program:
         """
         own, place = self.widths()
         if place is not None:
-            raise UserError(
-                f"{self.nodes[place].op} combines units of two widths",
-                where=self.name,
-                hint=FURTHER,
-            )
+            what = f"{self.nodes[place].op} combines units of two widths"
+            raise UserError(what, where=self.name, hint=FURTHER)
         return own
 
     def widths(self) -> tuple[list[bool | None], int | None]:
@@ -189,9 +186,8 @@ def _checked(program: Program) -> Program:
         unused = [op for op in ("gate.x", "gate.h") if not {(op, gate), ("gate", gate)} & leaves]
         if unused:
             what = f"the gate {gate!r}" if len(unused) == 2 else f"{unused[0]} of {gate!r}"
-            raise UserError(
-                f"no state depends on {what}", where=program.name, hint="drop it, or use it"
-            )
+            where = program.name
+            raise UserError(f"no state depends on {what}", where=where, hint="drop it, or use it")
     for weight in program.weights:
         if ("weight", weight.name) not in leaves:
             what = f"no state depends on the weight {weight.name!r}"
@@ -203,11 +199,9 @@ def _checked(program: Program) -> Program:
             raise UserError(what, where=program.name, hint="use the gates")
     for state, output in zip(program.states, program.outputs, strict=True):
         if own[output] is None:
-            raise UserError(
-                f"the state {state!r} is constant", where=program.name, hint="use the gates"
-            )
+            what = f"the state {state!r} is constant"
+            raise UserError(what, where=program.name, hint="use the gates")
         if own[output] != (state in program.own_states):
-            raise UserError(
-                f"the state {state!r} has another width than its stage", where=program.name
-            )
+            what = f"the state {state!r} has another width than its stage"
+            raise UserError(what, where=program.name)
     return program

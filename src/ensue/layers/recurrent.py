@@ -97,14 +97,12 @@ class RecurrentSettings(Settings):
             # A GRU keeps the state where `update` is 1; the minimal GRU means the opposite by it.
             gate = "update" if program.name in ("gru", "gru_reset_before") else "forget"
             if not any(gate in part.gates for part in program.stages):
-                raise SettingError(
-                    f"forget_bias needs a gate `{gate}`, and the cell {program.name} has none"
-                )
+                what = f"forget_bias needs a gate `{gate}`, and the cell {program.name} has none"
+                raise SettingError(what)
             program = replace(program, bias=(*program.bias, (gate, self.forget_bias)))
         if self.weight_drop and all(part.of is None for part in program.stages):
-            raise SettingError(
-                f"weight_drop needs recurrent weights, and the cell {program.name} has none"
-            )
+            what = f"weight_drop needs recurrent weights, and the cell {program.name} has none"
+            raise SettingError(what)
         if self.depth == 1 and (self.dropout or self.variational_dropout):
             hint = "set body.depth=2, or output_dropout"
             raise SettingError("dropout between layers needs more than one layer", hint=hint)

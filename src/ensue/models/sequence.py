@@ -43,9 +43,8 @@ class SequenceSettings(Settings):
         """Raise SettingError if settings contradict each other."""
         if self.head.tied and not self.embedding:
             hint = "set embedding to a number of features, or tied=false"
-            raise SettingError(
-                "tied=true needs embedded input, and embedding is 0", where="--set", hint=hint
-            )
+            what = "tied=true needs embedded input, and embedding is 0"
+            raise SettingError(what, where="--set", hint=hint)
 
     def build(self, size: int) -> SequenceModel:
         """Build the network for `size` symbols.

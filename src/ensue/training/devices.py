@@ -53,9 +53,8 @@ def choose_device(settings: HardwareSettings) -> torch.device:
     if device.type in ("cpu", "mps") and device.index is not None:
         raise _no_device(name, f"is not a device: there is one {device.type}", f"use {device.type}")
     if settings.precision == "fp16" and device.type == "cpu":
-        raise SettingError(
-            "'fp16' needs a GPU", where="training.hardware.precision", hint="use fp32"
-        )
+        what = "'fp16' needs a GPU"
+        raise SettingError(what, where="training.hardware.precision", hint="use fp32")
     return device
 
 

@@ -86,19 +86,13 @@ def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, 
         named = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:NAMED]) + ", ..." * (
             len(rare) > NAMED
         )
-        report.report(
-            where,
-            f"{len(rare)} of {len(counts)} labels have fewer than {RARE} {unit}: {named}",
-            "add more of them",
-        )
+        what = f"{len(rare)} of {len(counts)} labels have fewer than {RARE} {unit}: {named}"
+        report.report(where, what, "add more of them")
     most = max(counts, key=lambda name: counts[name])
     if len(counts) > 1 and counts[most] >= ONE_SIDED * sum(counts.values()):
         share = counts[most] / sum(counts.values())
-        report.report(
-            where,
-            f"{share:.0%} of the {unit} are {most!r}",
-            "use macro F1, since accuracy hides the other labels",
-        )
+        hint = "use macro F1, since accuracy hides the other labels"
+        report.report(where, f"{share:.0%} of the {unit} are {most!r}", hint)
 
 
 def report_duplicates(
@@ -127,6 +121,5 @@ def report_duplicates(
         report.report(where, what, "correct one of the labels")
     if again > len(other):
         what = f"{again - len(other):,} of {len(first) + again:,} examples repeat an earlier one"
-        report.report(
-            where, what, "remove them unless they are intended: the test part may hold copies"
-        )
+        hint = "remove them unless they are intended: the test part may hold copies"
+        report.report(where, what, hint)

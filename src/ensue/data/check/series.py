@@ -41,9 +41,8 @@ def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
     report.tables["series"] = rows
     report.tables["lengths"] = [compute_quantiles("steps", [row["steps"] for row in rows])]
     if still := [row["series"] for row in rows if row["least"] == row["most"]]:
-        report.report(
-            files[0], f"{len(still)} series are constant: {', '.join(still[:5])}", "remove them"
-        )
+        what = f"{len(still)} series are constant: {', '.join(still[:5])}"
+        report.report(files[0], what, "remove them")
     whole = report.attempt(
         lambda: read_series_of_parts(
             files,

@@ -72,9 +72,8 @@ def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
     wrong = [(one, place) for one in sentences for place in find_violations(one.label, scheme)]
     for one, place in wrong[:NAMED]:
         what = f"the tag {one.label[place]!r} is not allowed here in {scheme}"
-        report.report(
-            f"{one.file}:{_find_line(one, place)}", what, "correct it; it is scored as in conlleval"
-        )
+        hint = "correct it; it is scored as in conlleval"
+        report.report(f"{one.file}:{_find_line(one, place)}", what, hint)
     if len(wrong) > NAMED:
         report.report(sentences[0].file, f"{len(wrong):,} tags in total violate {scheme}")
 

@@ -66,18 +66,16 @@ def load_codec(values: dict[str, Any]) -> Codec:
 def _load(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
     name = str(values.get("name"))
     if name not in fitted:
-        raise RunError(
-            f"there is no codec {name!r}", where="codec.json", hint=did_you_mean(name, fitted)
-        )
+        what = f"there is no codec {name!r}"
+        raise RunError(what, where="codec.json", hint=did_you_mean(name, fitted))
     try:
         _check_symbols(values)
         return fitted[name].from_json(values)
     except (KeyError, TypeError, ValueError) as error:
         # Messages of pydantic have several lines.
         message = " ".join(f"{type(error).__name__} {error}".split())
-        raise RunError(
-            f"the codec is damaged ({message:.120})", where="codec.json", hint="train again"
-        ) from None
+        what = f"the codec is damaged ({message:.120})"
+        raise RunError(what, where="codec.json", hint="train again") from None
 
 
 def _check_symbols(values: dict[str, Any]) -> None:

@@ -56,9 +56,8 @@ class LabelSettings(Settings):
         """Map each label to the one that replaces it. Raises SettingError for a wrong form."""
         for one in self.merge:
             if not one.partition("=")[0] or "=" not in one:
-                raise SettingError(
-                    f"{one!r} merges nothing", where="data.labels.merge", hint="write LABEL=OTHER"
-                )
+                what = f"{one!r} merges nothing"
+                raise SettingError(what, where="data.labels.merge", hint="write LABEL=OTHER")
         return {
             label.strip(): other.strip()
             for label, _, other in (one.partition("=") for one in self.merge)
@@ -183,11 +182,8 @@ def fit_labels(
     if kind == "ordinal" and settings.order:
         if lacking := sorted(present - set(settings.order)):
             what = f"the label {lacking[0]!r} has no place in the order"
-            raise SettingError(
-                what,
-                where="data.labels.order",
-                hint="name all labels, from the lowest to the highest",
-            )
+            hint = "name all labels, from the lowest to the highest"
+            raise SettingError(what, where="data.labels.order", hint=hint)
         return LabelCodec(kind, settings.order)
     return LabelCodec(kind, tuple(sorted(present, key=_sort_key)), mark)
 
@@ -254,9 +250,8 @@ def check_learnable(
     if len(counts) < 2 and (kind != "multilabel" or set(counts.values()) == {len(examples)}):
         only = next(iter(counts), None)
         what = f"every example has the label {only!r}" if only else "no example has a label"
-        raise DataError(
-            what, where=file, hint="give examples of other classes", flag_hint=elsewhere
-        )
+        hint = "give examples of other classes"
+        raise DataError(what, where=file, hint=hint, flag_hint=elsewhere)
     if kind != "multilabel" and list(counts.values()).count(1) > len(counts) / 2:
         alone = next(name for name, count in counts.items() if count == 1)
         what = f"most labels, such as {alone!r}, have one example, as row ids would"
@@ -293,20 +288,15 @@ def _to_name(label: Any) -> str:
 def _parse_number(label: Any, decimal: str = "") -> float:
     value = NumberFormat(decimal).read(label)
     if value is None:
-        raise DataError(
-            f"the label {str(label)[:60]!r} is not a number",
-            hint="correct it, or leave the row out",
-        )
+        what = f"the label {str(label)[:60]!r} is not a number"
+        raise DataError(what, hint="correct it, or leave the row out")
     if not abs(value) <= LARGEST:
         kind = "too large" if isfinite(value) else "not finite"
         flag_hint = (
             None if is_filled(label) else f"all such with --set 'data.labels.merge=[\"{label}=\"]'"
         )
-        raise DataError(
-            f"the label {str(label)[:60]!r} is {kind}",
-            hint="correct it, or leave the row out",
-            flag_hint=flag_hint,
-        )
+        what = f"the label {str(label)[:60]!r} is {kind}"
+        raise DataError(what, hint="correct it, or leave the row out", flag_hint=flag_hint)
     return value
 
 

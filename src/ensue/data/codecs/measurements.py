@@ -1,20 +1,222 @@
-"""Codec of measured sequences: scaled values, masks of missing values, errors and times."""
+"""Codec of measured sequences: scaled values, masks of missing values, errors and times.
+
+Measurements become arrays, with channels in columns and NaN for what is missing. Numbers are
+standardised channel by channel, with asinh for values over several decades.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from ensue.data.codecs.measured import Measured, MeasuredFields, get_field, infer_fields, to_arrays
-from ensue.data.codecs.scaling import Floats, Scale, Scaling
-from ensue.data.labelled import CHANNEL, Content, ContentCodec, Fields
-from ensue.errors import DataError
+from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME, Content, ContentCodec, Fields
+from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
+
+Floats: TypeAlias = NDArray[np.floating]
+
+Scale: TypeAlias = Literal["auto", "linear", "asinh"]
+
+HEAVY_TAIL_RATIO = 10
+"""Ratio of the 99th percentile of sizes to their median from which on asinh is used.
+
+The ratio is 4 for a Gaussian.
+"""
+
+FAR = 1e4
+"""Bound in standard deviations: a faulty value must not flood a network."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x -> (f(x) - mean) / sd for each channel, with f(x) = asinh(x / bend).
+
+    Without a bend, f(x) = x. Fitted without missing values (NaN). A constant channel is only
+    centred.
+
+    >>> Scaling.fit(np.array([[1.0, 5.0], [3.0, np.nan]]), "linear")(np.array([[3.0,
+    ...     6.0]])).tolist()
+    [[1.0, 1.0]]
+    """
+
+    bend: list[float | None]
+    mean: list[float]
+    sd: list[float]
+
+    @classmethod
+    def fit(cls, values: Floats, how: Scale) -> Scaling:
+        """Fit to values (steps, channels)."""
+        scaling = cls([], [], [])
+        for channel in values.T:
+            known = channel[~np.isnan(channel)].astype(np.float64)
+            bend = _fit_bend(np.abs(known), how) if len(known) else None
+            bent = _squash(known, bend) if len(known) else np.zeros(1)
+            mean, sd = float(bent.mean()), float(bent.std())
+            scaling.bend.append(bend)
+            scaling.mean.append(mean)
+            scaling.sd.append(sd if sd > 1e-12 * abs(mean) else 1.0)
+        return scaling
+
+    def __call__(self, values: Floats) -> Floats:
+        """Scale values (steps, channels)."""
+        if not self.mean:
+            return values
+        with np.errstate(over="ignore"):
+            bent = np.stack(
+                [_squash(channel, bend) for channel, bend in zip(values.T, self.bend, strict=True)],
+                1,
+            )
+            return np.clip((bent - np.array(self.mean)) / np.array(self.sd), -FAR, FAR)
+
+
+def _fit_bend(sizes: Floats, how: Scale) -> float | None:
+    """Return the size from which on asinh compresses values, or None for linear scaling."""
+    middle, large = np.quantile(sizes, [0.5, 0.99])
+    if how == "linear" or middle <= 0 or (how == "auto" and large < HEAVY_TAIL_RATIO * middle):
+        return None
+    return float(max(middle, sizes.max() * 1e-12))  # a quotient of training stays finite
+
+
+def _squash(values: Floats, bend: float | None) -> Floats:
+    return values if bend is None else np.arcsinh(values / bend)
+
+
+CLOSE_SHARE = 0.1
+"""Default of `merge_within`, as a share of the median time between two values of one band."""
+
+
+@dataclass(frozen=True)
+class MeasuredFields:
+    """Fields of each sequence."""
+
+    values: dict[str, int]
+    """Numeric fields of the steps, with their numbers of channels."""
+    symbols: list[str]
+    constants: list[str]
+    """Static numeric fields, with one number for the whole sequence."""
+    timed: bool
+    has_errors: bool
+    """Whether values have standard errors."""
+    channels: list[str]
+    """Bands that are channels."""
+    merge_within: float
+    """Values of several bands within this time make one step."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Arrays of one sequence: values and errors (steps, channels), times (steps,)."""
+
+    values: Floats
+    errors: Floats | None
+    times: Floats | None
+
+
+def get_field(content: Content, name: str) -> Any:
+    """Return a field. Raises DataError if it is missing."""
+    if isinstance(content, str):
+        raise DataError(
+            "the content is a text, and measurements are expected", hint="give fields of numbers"
+        )
+    if name not in content:
+        raise DataError(f"there is no field {name!r}", hint=did_you_mean(name, content))
+    return content[name]
+
+
+def infer_fields(
+    contents: Sequence[Mapping[str, Any]], side_by_side: bool, merge_within: float | None
+) -> MeasuredFields:
+    """Infer the role of each field from the first sequence.
+
+    Bands become channels if `side_by_side` is true and steps have no other symbols.
+    """
+    values: dict[str, int] = {}
+    symbols: list[str] = []
+    constants: list[str] = []
+    for name, value in contents[0].items():
+        if np.ndim(value) == 0:
+            constants.append(name)
+        elif name not in (TIME, CHANNEL, STANDARD_ERROR):
+            if np.asarray(value).dtype.kind in "fiub":
+                values[name] = 1 if np.ndim(value) == 1 else np.shape(value)[1]
+            else:
+                symbols.append(name)
+    bands = sorted({band for content in contents for band in content.get(CHANNEL, ())})
+    timed, has_errors = TIME in contents[0], STANDARD_ERROR in contents[0]
+    if bands and (symbols or not side_by_side):  # a step of several bands has no single symbol
+        symbols, bands = [*symbols, CHANNEL], []
+    if bands and merge_within is None:
+        merge_within = compute_usual_interval(contents) * CLOSE_SHARE if timed else 0.0
+    return MeasuredFields(values, symbols, constants, timed, has_errors, bands, merge_within or 0.0)
+
+
+def compute_usual_interval(contents: Iterable[Mapping[str, Any]]) -> float:
+    """Return the median time between two values of one band."""
+    between = [
+        np.diff(np.asarray(content[TIME])[np.array(content[CHANNEL]) == band])
+        for content in contents
+        for band in set(content[CHANNEL])
+    ]
+    return float(np.median(np.concatenate(between))) if sum(map(len, between)) else 0.0
+
+
+def to_arrays(content: Content, fields: MeasuredFields) -> Measured:
+    """Build the arrays of a sequence.
+
+    Raises DataError if a field is missing, or has another number of channels.
+    """
+    columns = [_get_channels(content, name, width) for name, width in fields.values.items()]
+    steps = len(columns[0]) if columns else len(get_field(content, fields.symbols[0]))
+    values = np.concatenate(columns, 1) if columns else np.zeros((steps, 0))
+    errors = _get_channels(content, STANDARD_ERROR, 1) if fields.has_errors else None
+    times = np.asarray(get_field(content, TIME), np.float64) if fields.timed else None
+    one = Measured(values, errors, times)
+    return _spread_bands(one, get_field(content, CHANNEL), fields) if fields.channels else one
+
+
+def _get_channels(content: Content, name: str, width: int) -> Floats:
+    values = np.asarray(get_field(content, name), np.float64)
+    values = values[:, None] if values.ndim == 1 else values
+    if values.shape[1] != width:
+        what = f"{name!r} has {values.shape[1]} channels where it had {width} in training"
+        raise DataError(what, hint="give the same channels")
+    return values
+
+
+def _spread_bands(one: Measured, bands: Sequence[str], fields: MeasuredFields) -> Measured:
+    """Give each band a channel of its own; values of bands that training has not are left out."""
+    place = {band: number for number, band in enumerate(fields.channels)}
+    rows = np.array([row for row, band in enumerate(bands) if band in place], dtype=np.int64)
+    band_of = np.array([place[bands[row]] for row in rows], dtype=np.int64)
+    times = np.zeros(len(rows)) if one.times is None else one.times[rows]
+    step_of = _join(band_of, times, fields.merge_within)
+    count = int(step_of.max(initial=-1)) + 1
+
+    def spread(numbers: Floats) -> Floats:
+        wide = np.full((count, numbers.shape[1], len(place)), np.nan)
+        wide[step_of, :, band_of] = numbers[rows]
+        return wide.reshape(count, numbers.shape[1] * len(place))
+
+    first = np.searchsorted(step_of, np.arange(count))
+    errors = None if one.errors is None else spread(one.errors)
+    return Measured(spread(one.values), errors, None if one.times is None else times[first])
+
+
+def _join(band_of: NDArray[np.int64], times: Floats, merge_within: float) -> NDArray[np.int64]:
+    """Number the steps: a step ends when a band repeats, or when `merge_within` has passed."""
+    steps = np.zeros(len(times), np.int64)
+    step, began, seen = -1, -np.inf, set[int]()
+    for row, (band, time) in enumerate(zip(band_of.tolist(), times.tolist(), strict=True)):
+        if band in seen or time - began > merge_within:
+            step, began, seen = step + 1, time, set()
+        seen.add(band)
+        steps[row] = step
+    return steps
 
 
 class Measurements(Settings):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
 from ensue.data.labelled import Content, ContentCodec, Fields
-from ensue.data.trees import parse_tree
+from ensue.data.readers.trees import parse_tree
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -122,10 +122,8 @@ def _parse_content(content: Content) -> Mapping[str, Any]:
     if isinstance(content, str):
         return parse_tree(content).content
     if not content.keys() >= {"word", "parent"}:
-        raise DataError(
-            "this is not a tree, and the model reads trees",
-            hint='give trees, as "(_ (_ so) (_ written))"',
-        )
+        what = "this is not a tree, and the model reads trees"
+        raise DataError(what, hint='give trees, as "(_ (_ so) (_ written))"')
     return content
 
 

@@ -30,8 +30,7 @@ def read_modules() -> Iterator[tuple[str, str]]:
     """
     found = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     if not found:
-        raise UserError(
-            "this Python comes without its source", where="demo", hint="try the demo text"
-        )
+        what = "this Python comes without its source"
+        raise UserError(what, where="demo", hint="try the demo text")
     for module in found:
         yield module.stem, module.read_text(encoding="utf-8", errors="replace")

@@ -35,11 +35,8 @@ def read_module_lines() -> str:
         if text
     }
     if len(lines) < 2:
-        raise UserError(
-            "this Python comes without its source",
-            where="demo modules",
-            hint="give a file of your own",
-        )
+        what = "this Python comes without its source"
+        raise UserError(what, where="demo modules", hint="give a file of your own")
     counts = Counter(line for own in lines.values() for line in own)
     rows: list[str] = []
     for module, own in lines.items():

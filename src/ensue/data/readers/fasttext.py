@@ -34,12 +34,8 @@ class FastText(Settings):
     ) -> FastText:
         """Return the settings unchanged, and report the format to `listener`."""
         if labelled:
-            listener.on_finding(
-                Finding(
-                    str(files[0]),
-                    f"read as fastText: words that begin with {self.prefix} are labels",
-                )
-            )
+            what = f"read as fastText: words that begin with {self.prefix} are labels"
+            listener.on_finding(Finding(str(files[0]), what))
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
@@ -81,9 +77,8 @@ class FastText(Settings):
                 hint = f"write {self.prefix}NAME, without a blank between"
                 raise DataError(f"a label has no name after {self.prefix}", where=where, hint=hint)
             if labelled and not text.strip():
-                raise DataError(
-                    "there are labels, and no text", where=where, hint="leave the line out"
-                )
+                what = "there are labels, and no text"
+                raise DataError(what, where=where, hint="leave the line out")
             if labelled and not labels:
                 hint = f"begin it with {self.prefix}NAME, or leave it out"
                 raise DataError("the line has no label", where=where, hint=hint)

@@ -56,9 +56,8 @@ class Folders(Settings):
             if path.parent in {above for one in folders for above in one.parents}
         ]:
             hint = "leave it out, or name the folders of the classes"
-            raise DataError(
-                "the file is next to the folders of classes", where=str(misplaced[0]), hint=hint
-            )
+            what = "the file is next to the folders of classes"
+            raise DataError(what, where=str(misplaced[0]), hint=hint)
         if labelled:
             _refuse_parts(files, by_folder=len(folders) > 1)
         # If names are equal up to their first point, the rest is the class: rt-polarity.neg,
@@ -84,9 +83,8 @@ class Folders(Settings):
             text += piece
             if len(text) > self.max_line_length:
                 what = f"the text is longer than {self.max_line_length:,} characters"
-                raise DataError(
-                    what, where=str(path), hint="cut it", flag_hint="give --set max_line_length=N"
-                )
+                flag_hint = "give --set max_line_length=N"
+                raise DataError(what, where=str(path), hint="cut it", flag_hint=flag_hint)
         if not text.strip():
             raise DataError("the text is empty", where=str(path), hint="leave the file out")
         yield Example(

@@ -41,9 +41,8 @@ def _add_labels(
     for one in reader.examples(listener):
         if not one.case:
             what = "texts cannot have their labels in a separate table"
-            raise DataError(
-                what, where=str(path), hint="give a table with a column of text and one of labels"
-            )
+            hint = "give a table with a column of text and one of labels"
+            raise DataError(what, where=str(path), hint=hint)
         if one.case in labels:
             yield replace(one, label=labels[one.case])
         else:
@@ -67,18 +66,14 @@ def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
         name, value = str(row.get(key, "")).strip(), row.get(column)
         if not name or value is None or value == "":
             empty = column if name else key
-            raise DataError(
-                f"column {empty!r} is empty in this row", where=f"{path}:{line}", hint="fill it in"
-            )
+            what = f"column {empty!r} is empty in this row"
+            raise DataError(what, where=f"{path}:{line}", hint="fill it in")
         if labels.setdefault(name, value) != value:
             what = f"{name!r} is {str(value)[:40]!r} here, and {str(labels[name])[:40]!r} before"
             raise DataError(what, where=f"{path}:{line}", hint="give each one label")
     if not labels:
-        raise DataError(
-            "the table has no rows",
-            where=str(path),
-            hint="give a table with a header and some rows",
-        )
+        what = "the table has no rows"
+        raise DataError(what, where=str(path), hint="give a table with a header and some rows")
     return labels
 
 

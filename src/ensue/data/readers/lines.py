@@ -38,9 +38,8 @@ class LinesReader(Reader):
                 else:
                     blank += 1
             if blank:
-                listener.on_finding(
-                    Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out")
-                )
+                what = f"{blank:,} blank line{'s' * (blank > 1)} left out"
+                listener.on_finding(Finding(str(path), what))
 
 
 def read_lines(

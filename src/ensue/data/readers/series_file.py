@@ -77,13 +77,11 @@ class SeriesFile(Settings):
                 inside = _read_header(header, text, where)
             else:
                 hint = "put a line `@data` above the sequences"
-                raise DataError(
-                    "a sequence stands among the lines of the header", where=where, hint=hint
-                )
+                what = "a sequence stands among the lines of the header"
+                raise DataError(what, where=where, hint=hint)
         if not inside:
-            raise DataError(
-                "there is no line `@data`", where=str(path), hint="give a whole .ts file"
-            )
+            what = "there is no line `@data`"
+            raise DataError(what, where=str(path), hint="give a whole .ts file")
 
 
 @dataclass
@@ -107,9 +105,8 @@ def _read_header(header: _Header, text: str, where: str) -> bool:
     key, first = key.lower(), values[0].lower() if values else ""
     if key == "@timestamps" and first == "true":
         hint = "write a table with a row for each step instead"
-        raise DataError(
-            "sequences with time stamps are not read from .ts files", where=where, hint=hint
-        )
+        what = "sequences with time stamps are not read from .ts files"
+        raise DataError(what, where=where, hint=hint)
     if key == "@classlabel":
         header.labelled = first == "true"
         header.labels = values[1:] if header.labelled else []
@@ -136,9 +133,8 @@ def _parse_sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.
         label = read_number(label, "the label", where, MISSING)
     elif header.labels and label not in header.labels:
         hint = "correct it, or add it to `@classLabel true ...`"
-        raise DataError(
-            f"the label {label[:40]!r} is not one that the header lists", where=where, hint=hint
-        )
+        what = f"the label {label[:40]!r} is not one that the header lists"
+        raise DataError(what, where=where, hint=hint)
     if header.channels and len(channels) != header.channels:
         some = f"{len(channels)} channel{'s' * (len(channels) != 1)}"
         what = f"the line has {some} where the header declares {header.channels}"
@@ -153,11 +149,8 @@ def _parse_sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.
         raise DataError(what, where=where, hint=f"{MISSING} where nothing was measured")
     if header.steps and lengths[0] != header.steps:
         what = f"the line has {lengths[0]} values where the header declares {header.steps}"
-        raise DataError(
-            what,
-            where=where,
-            hint="correct it, or write `@equalLength false` and no `@seriesLength`",
-        )
+        hint = "correct it, or write `@equalLength false` and no `@seriesLength`"
+        raise DataError(what, where=where, hint=hint)
     return np.array(values).T, label
 
 
@@ -167,8 +160,7 @@ def _parse_channel(text: str, place: int, where: str) -> list[float]:
     for step, cell in enumerate(map(str.strip, text.split(",")), start=1):
         value = f"value {step} of channel {place}"
         if not cell:
-            raise DataError(
-                f"{value} is empty", where=where, hint=f"{MISSING} where nothing was measured"
-            )
+            what = f"{value} is empty"
+            raise DataError(what, where=where, hint=f"{MISSING} where nothing was measured")
         values.append(np.nan if cell == "?" else read_number(cell, value, where, MISSING))
     return values

@@ -66,9 +66,8 @@ def read_vectors(path: Path, max_vectors: int = MAX_VECTORS) -> Vectors:
                 vector = np.array(fields[1:], np.float32)
         except ValueError as error:  # "could not convert string to float: 'x'"
             value = str(error).partition(": ")[2]
-            raise DataError(
-                f"{value:.40} is not a number", where=where, hint="correct the line"
-            ) from None
+            what = f"{value:.40} is not a number"
+            raise DataError(what, where=where, hint="correct the line") from None
         if not np.isfinite(vector).all():
             raise DataError("a number is not finite", where=where, hint="correct the line")
         words.setdefault(fields[0], vector)
@@ -117,10 +116,7 @@ def _read_binary(path: Path, max_vectors: int) -> Vectors:
             raise DataError(what, where=str(path), hint="download it again")
         vector = np.frombuffer(floats, "<f4").astype(np.float32)
         if not np.isfinite(vector).all():
-            raise DataError(
-                f"word {number:,} has a number that is not finite",
-                where=str(path),
-                hint="leave it out",
-            )
+            what = f"word {number:,} has a number that is not finite"
+            raise DataError(what, where=str(path), hint="leave it out")
         words.setdefault(word.decode("utf-8", "replace"), vector)
     return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))

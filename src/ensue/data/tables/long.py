@@ -21,11 +21,14 @@ from ensue.data.labelled import (
     FunctionReader,
     LabelledReader,
 )
-from ensue.data.tables.decimal_mark import find_decimal_mark, read_decimal
-from ensue.data.tables.number_format import NumberFormat, holds_numbers
+from ensue.data.tables.number_format import (
+    NumberFormat,
+    find_decimal_mark,
+    holds_numbers,
+    read_decimal,
+)
 from ensue.data.tables.numbers import read_moment
 from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings
-from ensue.data.tables.saved_index import find_saved_index
 from ensue.data.tables.snana import (
     SIMULATED,
     SNANA_USUAL,
@@ -33,6 +36,7 @@ from ensue.data.tables.snana import (
     read_snana_rows,
     report_simulated,
 )
+from ensue.data.tables.time_columns import find_saved_index
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Flag, Settings

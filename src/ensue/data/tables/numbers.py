@@ -108,7 +108,6 @@ def read_moment(value: Any, place: str, where: str) -> float:
         raise DataError(f"{value[:40]!r} in {place} is not a time", where=where, hint=hint)
     found = read_number(value, place, where)
     if found != found:
-        raise DataError(
-            f"{place} has no time in this row", where=where, hint="give each row a time"
-        )
+        what = f"{place} has no time in this row"
+        raise DataError(what, where=where, hint="give each row a time")
     return found

@@ -17,10 +17,9 @@ from ensue.data.series.panel import SeriesSettings
 from ensue.data.tables.number_format import NumberFormat, find_number_formats, holds_numbers
 from ensue.data.tables.numbers import as_float, format_cell
 from ensue.data.tables.rows import SAMPLED_ROWS, WITHOUT_HEADER, check_columns
-from ensue.data.tables.saved_index import find_saved_index
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import Source
-from ensue.data.tables.time_columns import find_time_column, may_be_ids
+from ensue.data.tables.time_columns import find_saved_index, find_time_column, may_be_ids
 from ensue.data.tables.times import TimeFormat, find_time_format, format_time, is_filled, read_time
 from ensue.errors import DataError
 
@@ -150,9 +149,8 @@ def _find_target(
             for column in words
         ]
         what = ": ".join(["there is no column of numbers", *examples[:1]])
-        raise DataError(
-            what, where=source.places[0], hint="add one", flag_hint="name it with --target"
-        )
+        where = source.places[0]
+        raise DataError(what, where=where, hint="add one", flag_hint="name it with --target")
     return tuple(candidates)
 
 
@@ -186,9 +184,8 @@ def _check_numbers(
     for name in (*settings.target, *settings.known_covariates, *settings.past_covariates):
         if not holds_numbers(cells[name][:SAMPLED_ROWS], used[name]):
             what = f"the column {name!r} holds no numbers, but {format_cell(_first(cells[name]))}"
-            raise DataError(
-                what, where=source.places[0], hint="write numbers, such as 1 and 0 for yes and no"
-            )
+            where = source.places[0]
+            raise DataError(what, where=where, hint="write numbers, such as 1 and 0 for yes and no")
     for name, form in used.items():
         if form.ambiguity:
             hint = f"if that is wrong, give --set data.decimal={form.other}"

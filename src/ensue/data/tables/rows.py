@@ -104,9 +104,8 @@ def _pair_fields(
         if ragged:
             raise _ragged_error(path, len(header), ragged) from None
         where, hint = f"{path}:{line}", 'close it, or write a quote within a field as ""'
-        raise DataError(
-            f"a quote that opens in this row is not closed ({error})", where=where, hint=hint
-        ) from None
+        what = f"a quote that opens in this row is not closed ({error})"
+        raise DataError(what, where=where, hint=hint) from None
     if ragged:
         raise _ragged_error(path, len(header), ragged)
 
@@ -123,9 +122,8 @@ def _ragged_error(path: Path, columns: int, ragged: list[tuple[int, int]]) -> Da
     what = f"the row has {fields} field{'s' * (fields != 1)}, but the header has {columns}"
     others = [str(other) for other, _ in ragged[1:NAMED]] + ["more"] * (len(ragged) > NAMED)
     also = f" (also wrong: line{'s' * (len(others) > 1)} {', '.join(others)})" if others else ""
-    return DataError(
-        what + also, where=f"{path}:{line}", hint="put quotes around text that holds the delimiter"
-    )
+    hint = "put quotes around text that holds the delimiter"
+    return DataError(what + also, where=f"{path}:{line}", hint=hint)
 
 
 def read_json_rows(
@@ -150,9 +148,8 @@ def read_json_rows(
             raise DataError(what, where=f"{path}:{number}", hint="correct the \\u in the line")
         if not isinstance(fields, dict):
             what = "the line is not a JSON object"
-            raise DataError(
-                what, where=f"{path}:{number}", hint='write each as {"column": value, ...}'
-            )
+            where = f"{path}:{number}"
+            raise DataError(what, where=where, hint='write each as {"column": value, ...}')
         yield number, fields
 
 
@@ -170,9 +167,8 @@ def read_parquet_rows(
         from pyarrow.parquet import ParquetFile
     except ImportError:
         hint = "install it with: pip install 'ensue[parquet]'"
-        raise DataError(
-            "Parquet is read by pyarrow, which is missing", where=str(path), hint=hint
-        ) from None
+        what = "Parquet is read by pyarrow, which is missing"
+        raise DataError(what, where=str(path), hint=hint) from None
     numbers, size = count(1), path.stat().st_size
     try:
         # Otherwise a column of a row group is read as a whole, and a row group may be the file.
@@ -279,9 +275,8 @@ def could_be_text(values: Sequence[Any]) -> bool:
 def check_columns(names: Iterable[str], columns: Collection[str], where: str) -> None:
     """Raise DataError for the first name that is neither a column nor empty."""
     if name := next((name for name in names if name and name not in columns), None):
-        raise DataError(
-            f"there is no column {name!r}", where=where, hint=did_you_mean(name, columns)
-        )
+        what = f"there is no column {name!r}"
+        raise DataError(what, where=where, hint=did_you_mean(name, columns))
 
 
 def check_endings(files: Sequence[Path], endings: Collection[str]) -> None:

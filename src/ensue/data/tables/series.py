@@ -219,12 +219,8 @@ def _read_numbers(
                 raise series_number_error(cell, column, where[place], number)
             if empty and whole:
                 what = f"the known covariate {column!r} has no value in this row"
-                raise DataError(
-                    what,
-                    where=where[place],
-                    hint="fill it in",
-                    flag_hint="name the column with --past-covariates instead",
-                )
+                flag_hint = "name the column with --past-covariates instead"
+                raise DataError(what, where=where[place], hint="fill it in", flag_hint=flag_hint)
             values[place, channel] = number
     return values
 
@@ -243,11 +239,7 @@ def _read_static(
                 f"the static column {column!r} is {format_cell(cell)} here, but "
                 f"{format_cell(first)} in the first row of {name!r}"
             )
-            raise DataError(
-                what,
-                where=where[place],
-                hint="correct it",
-                flag_hint="name the column with --past-covariates or --known-covariates",
-            )
+            flag_hint = "name the column with --past-covariates or --known-covariates"
+            raise DataError(what, where=where[place], hint="correct it", flag_hint=flag_hint)
     number = form.read(first)
     return str(first) if number is None or not np.isfinite(number) else number

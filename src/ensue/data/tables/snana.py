@@ -45,9 +45,8 @@ def read_snana_rows(
             header[keyword] = words[0] if words else ""
         elif len(words) != len(names):
             what = f"the observation has {len(words)} values, but VARLIST names {len(names)}"
-            raise DataError(
-                what, where=f"{path}:{line}", hint="correct the line, or put a VARLIST above it"
-            )
+            where = f"{path}:{line}"
+            raise DataError(what, where=where, hint="correct the line, or put a VARLIST above it")
         else:
             yield line, header | dict(zip(names, words, strict=True))
 

@@ -17,7 +17,6 @@ from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.places import Places
 from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings, read_frame_rows
-from ensue.data.tables.saved_index import name_times
 from ensue.data.tables.series_checks import Read
 from ensue.data.tables.series_rows import (
     FEWEST,
@@ -26,6 +25,7 @@ from ensue.data.tables.series_rows import (
     read_m3_rows,
     read_rows,
 )
+from ensue.data.tables.time_columns import name_times
 from ensue.data.tables.times import is_filled
 
 RECURRING = 1 << 16

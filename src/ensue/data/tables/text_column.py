@@ -31,9 +31,8 @@ class TableReader(Reader):
         """Yield one piece per row."""
         how = self.how.resolved(self.files, SILENT, labelled=False)
         if not self.how.text:
-            listener.on_finding(
-                Finding(str(self.files[0]), f"the text is read from column {how.text!r}")
-            )
+            what = f"the text is read from column {how.text!r}"
+            listener.on_finding(Finding(str(self.files[0]), what))
         empty = 0
         for one in how.build(self.files, labelled=False).examples(listener):
             if one.content:

@@ -85,9 +85,8 @@ class Automaton:
     def _add(self, *free_from: int) -> int:
         if len(self.moves) >= _MOST_STATES:
             problem = f"with its repetitions expanded it has more than {_MOST_STATES} characters"
-            raise PromptError(
-                problem, where=f"pattern {self.pattern!r}", hint="use smaller counts, or * and +"
-            )
+            where = f"pattern {self.pattern!r}"
+            raise PromptError(problem, where=where, hint="use smaller counts, or * and +")
         self.moves.append([])
         self.free.append([])
         for state in free_from:

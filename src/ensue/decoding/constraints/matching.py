@@ -65,9 +65,8 @@ class Matching:
         while self._least_needed[0] < inf and not self.within(0, least):
             least += 1
         if self._least_needed[0] == inf:
-            raise PromptError(
-                "no match can be written with the symbols that the model knows", where=where
-            )
+            what = "no match can be written with the symbols that the model knows"
+            raise PromptError(what, where=where)
         problem = f"no match is as short as {length} symbols"
         raise PromptError(problem, where=where, hint=f"ask for at least {least}")
 

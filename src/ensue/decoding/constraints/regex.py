@@ -77,9 +77,8 @@ class _Parser:
 
     def error(self, what: str, at: int | None = None) -> PromptError:
         where = f"pattern {self.pattern!r}, character {(self.at if at is None else at) + 1}"
-        return PromptError(
-            what, where=where, hint="use literals, ., classes, groups, |, * + ? {m,n}, \\d \\w \\s"
-        )
+        hint = "use literals, ., classes, groups, |, * + ? {m,n}, \\d \\w \\s"
+        return PromptError(what, where=where, hint=hint)
 
     def peek(self, text: str) -> bool:
         return self.pattern.startswith(text, self.at)

@@ -143,10 +143,8 @@ class Boosting(WindowModel, Predictor, Forecasting):
         """Return the scaled forecasts, and the spread of their errors."""
         rows = self._rows(window_features(fields, self.sizes))
         if self._arrays["feature"].max(initial=-1) >= rows.shape[1]:
-            raise RunError(
-                "the saved trees need more features than there are",
-                hint="use the settings of its training",
-            )
+            what = "the saved trees need more features than there are"
+            raise RunError(what, hint="use the settings of its training")
         added = self._sum_trees(rows, 0, len(self._arrays["roots"]))
         return self._arrays["start"] + added, self._arrays["spread"]
 

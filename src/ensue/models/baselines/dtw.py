@@ -52,9 +52,8 @@ class DTWSettings(Settings):
         Raises SettingError for other data than numbers with one label each.
         """
         if not shape.measured:
-            raise SettingError(
-                "dtw needs numeric steps, and these have no numbers", where="model", hint=OTHER
-            )
+            what = "dtw needs numeric steps, and these have no numbers"
+            raise SettingError(what, where="model", hint=OTHER)
         if kind not in ("multiclass", "ordinal"):
             raise SettingError("dtw predicts one label per example", where="model", hint=OTHER)
         return DTW(self, shape.measured, size)

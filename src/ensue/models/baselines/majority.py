@@ -70,9 +70,8 @@ class MajorityClass(ArrayMixin, Predictor):
         elif self.kind != "regression":
             fits &= abs(float(self.numbers.sum()) - 1) < 1e-6
         if not fits:
-            raise RunError(
-                "the saved 'numbers' is not a distribution", hint="use the arrays of its training"
-            )
+            what = "the saved 'numbers' is not a distribution"
+            raise RunError(what, hint="use the arrays of its training")
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Return the same distribution for every row."""

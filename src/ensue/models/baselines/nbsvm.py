@@ -69,11 +69,8 @@ class NBSVMSettings(Settings):
         Raises SettingError where steps have no symbols.
         """
         if not shape.symbols:
-            raise SettingError(
-                "nbsvm needs symbols, and these steps have none",
-                where="--model nbsvm",
-                hint="choose another model",
-            )
+            what = "nbsvm needs symbols, and these steps have none"
+            raise SettingError(what, where="--model nbsvm", hint="choose another model")
         return NBSVM(self, shape, kind, size)
 
 
@@ -242,10 +239,8 @@ class NBSVM(Predictor):
             }
         shapes["weight"] = sum(one.count for one in grams.values()), self.size
         if {name: array.shape for name, array in arrays.items()} != shapes:
-            raise RunError(
-                "the saved linear model is of other symbols or labels",
-                hint="use the settings of its training",
-            )
+            what = "the saved linear model is of other symbols or labels"
+            raise RunError(what, hint="use the settings of its training")
         self.grams = grams
         self.weight, self.bias, self.spread = (
             torch.from_numpy(np.array(arrays[name])) for name in SAVED

@@ -199,9 +199,8 @@ class NgramBayes(Predictor):
             or exponent.shape != (1,)
             or labels != set(map(str, range(self.size)))
         ):
-            raise RunError(
-                "the saved models are of other labels", hint="use the settings of its training"
-            )
+            what = "the saved models are of other labels"
+            raise RunError(what, hint="use the settings of its training")
         for label, model in enumerate(self.models):
             own = {
                 name.partition(".")[2]: array

@@ -95,20 +95,16 @@ def _tokens(
     symbols: Sequence[str], unknown: int | None, end: int | None, size: int, words: bool
 ) -> list[str]:
     if len(symbols) != size:
-        raise UserError(
-            f"{len(symbols)} symbols cannot spell a model of {size}",
-            hint="give the codec it was made with",
-        )
+        what = f"{len(symbols)} symbols cannot spell a model of {size}"
+        raise UserError(what, hint="give the codec it was made with")
     special = {unknown: UNKNOWN, end: END}
     spelled = _as_words(symbols, special) if words else list(map(escape, symbols))
     tokens = [special.get(id) or token for id, token in enumerate(spelled)]
     first = {token: id for id, token in reversed(list(enumerate(tokens)))}
     for id, token in enumerate(tokens):
         if first[token] != id:
-            raise UserError(
-                f"symbols {first[token]} and {id} are both written {token!r}",
-                hint="use distinct spellings",
-            )
+            what = f"symbols {first[token]} and {id} are both written {token!r}"
+            raise UserError(what, hint="use distinct spellings")
     return [*tokens, START]
 
 

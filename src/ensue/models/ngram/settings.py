@@ -92,16 +92,10 @@ class NgramSettings(Settings):
             return KneserNey()
         if len(self.discounts) != self.order:
             what = f"{len(self.discounts)} rows of discounts do not fit the order {self.order!r}"
-            raise SettingError(
-                what,
-                where="discounts",
-                hint="give D1, D2 and D3+ for each length from 1 to the order",
-            )
+            hint = "give D1, D2 and D3+ for each length from 1 to the order"
+            raise SettingError(what, where="discounts", hint=hint)
         for row in self.discounts:
             if not all(0 < discount <= most for most, discount in enumerate(row, 1)):
-                raise SettingError(
-                    f"invalid discounts {row}",
-                    where="discounts",
-                    hint="D1 lies in (0, 1], D2 in (0, 2], D3+ in (0, 3]",
-                )
+                hint = "D1 lies in (0, 1], D2 in (0, 2], D3+ in (0, 3]"
+                raise SettingError(f"invalid discounts {row}", where="discounts", hint=hint)
         return KneserNey(self.discounts)

@@ -89,11 +89,8 @@ def _choose_reader(choices: Choices) -> tuple[str, str | None]:
         return DEMOS[demo].format, None
     name, reason = guess_labelled_format(choices.data, given)
     if name not in LABELLED:
-        raise SettingError(
-            f"there is no format {name!r}",
-            where="--format",
-            hint=did_you_mean(name, LABELLED),
-        )
+        what = f"there is no format {name!r}"
+        raise SettingError(what, where="--format", hint=did_you_mean(name, LABELLED))
     return name, reason
 
 

@@ -41,9 +41,8 @@ def rename_columns(reader: S, columns: Mapping[str, Any]) -> S:
             raise SettingError(what, where=f"--{name}", hint=f"name {len(before)}, in that order")
         if not before and name not in ("id", "group", "label"):
             hint = "leave it out"
-            raise SettingError(
-                "the run was trained without such a column", where=f"--{name}", hint=hint
-            )
+            what = "the run was trained without such a column"
+            raise SettingError(what, where=f"--{name}", hint=hint)
     return reader.model_copy(update=dict(columns))
 
 

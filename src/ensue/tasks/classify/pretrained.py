@@ -53,9 +53,8 @@ def copy_pretrained(network: Classifier, folder: str) -> str:
             parameter.copy_(torch.from_numpy(np.array(array)))
             copied.append(name)
     if not copied:
-        raise RunError(
-            "none of its weights fits this network", where=folder, hint="leave out --model"
-        )
+        what = "none of its weights fits this network"
+        raise RunError(what, where=folder, hint="leave out --model")
     rest = [name for name in own if name not in copied]
     new = _name_modules(rest) or "none"
     return f"pretrained weights from {folder}: {_name_modules(copied)}; new weights: {new}"

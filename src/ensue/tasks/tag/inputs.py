@@ -108,9 +108,8 @@ def _read_text(
             "its script has no spaces between words, so everything between two punctuation marks "
             "is read as one word"
         )
-        listener.on_finding(
-            Finding(where, what, "split it into words first, and give it in columns, a word a line")
-        )
+        hint = "split it into words first, and give it in columns, a word a line"
+        listener.on_finding(Finding(where, what, hint))
     for line, words in chain([one], sentences):
         yield Example(
             {"words": [word.text for word in words]}, None, where, line, row={"written": words}

@@ -58,8 +58,5 @@ def _in_use(folder: Path, file: IO[bytes]) -> RunError:
         )
     except RunError:
         who = "another process"
-    return RunError(
-        f"the run is in use by {who}",
-        where=str(folder),
-        hint="wait for it, or stop it, and try again",
-    )
+    what = f"the run is in use by {who}"
+    return RunError(what, where=str(folder), hint="wait for it, or stop it, and try again")

@@ -23,10 +23,9 @@ def get_conllu_column(requested: str, default: str, known: tuple[str, ...], what
     )
     if name not in known:
         flag_hint = "word" if "form" in known else "column"
+        hint = did_you_mean(requested, known)
         raise SettingError(
-            f"CoNLL-U has no column {requested!r} with {what}",
-            where=f"data.{flag_hint}",
-            hint=did_you_mean(requested, known),
+            f"CoNLL-U has no column {requested!r} with {what}", where=f"data.{flag_hint}", hint=hint
         )
     return name
 
@@ -62,26 +61,21 @@ class Conllu:
         if len(fields) != len(CONLLU):
             what = f"the line has {columns(len(fields))} by tab, and CoNLL-U has 10"
             hint = "correct the line" if self.tagged else f"correct the line, or {FOR_USE}"
-            raise DataError(
-                what, where=where, hint=hint, flag_hint=FOR_TRAINING if self.tagged else None
-            )
+            flag_hint = FOR_TRAINING if self.tagged else None
+            raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
         if not fields[0].isdecimal():
             if NOT_A_WORD.fullmatch(fields[0]):
                 return None
             hint = "number the words of each sentence from 1"
-            raise DataError(
-                f"{fields[0]!r:.60} is not the number of a word", where=where, hint=hint
-            )
+            what = f"{fields[0]!r:.60} is not the number of a word"
+            raise DataError(what, where=where, hint=hint)
         if fields[0] != str(words + 1):
             what = f"word {fields[0]} stands after word {words}"
             hint = "put a blank line before each sentence, and number its words from 1"
             raise DataError(what, where=where, hint=hint)
         if not fields[self.word].strip():
-            raise DataError(
-                f"word {fields[0]} is empty",
-                where=where,
-                hint="write the word, or leave the line out",
-            )
+            what = f"word {fields[0]} is empty"
+            raise DataError(what, where=where, hint="write the word, or leave the line out")
         return fields[self.word], self._tag(fields, where)
 
     def _tag(self, fields: list[str], where: str) -> str:

@@ -33,9 +33,8 @@ class JsonLists:
         name = self._find_tag_list(row, words, where)
         tags = row[name]
         if not isinstance(tags, list):
-            raise DataError(
-                f"{name!r} is not a list of tags", where=where, hint='write it as ["A", "B"]'
-            )
+            what = f"{name!r} is not a list of tags"
+            raise DataError(what, where=where, hint='write it as ["A", "B"]')
         if len(words) != len(tags):
             what = f"there are {len(words)} tokens and {len(tags)} tags"
             raise DataError(what, where=where, hint="give every token one tag")
@@ -60,9 +59,8 @@ class JsonLists:
         if not isinstance(words, list) or not all(
             isinstance(word, str) and word.strip() for word in words
         ):
-            raise DataError(
-                f"{name!r} is not a list of words", where=where, hint='write it as ["a", "b"]'
-            )
+            what = f"{name!r} is not a list of words"
+            raise DataError(what, where=where, hint='write it as ["a", "b"]')
         return words
 
     def _find_tag_list(self, row: dict[str, Any], words: list[str], where: str) -> str:
@@ -84,9 +82,8 @@ class JsonLists:
         integer = isinstance(tag, int) and not isinstance(tag, bool)
         if not integer and not (isinstance(tag, str) and tag.strip()):
             hint = "write tags as strings, or as integers"
-            raise DataError(
-                f"{name!r} is not a list of tags: it holds {tag!r:.40}", where=where, hint=hint
-            )
+            what = f"{name!r} is not a list of tags: it holds {tag!r:.40}"
+            raise DataError(what, where=where, hint=hint)
         self.integer = integer if self.integer is None else self.integer
         if integer != self.integer:
             what = (
@@ -109,9 +106,7 @@ class JsonLists:
 def _make_missing_error(row: dict[str, Any], name: str, what: str, where: str) -> DataError:
     there = ", ".join(row) or "nothing"
     flag_hint = f"name the list with --{what} NAME"
+    hint = f"call it {what}"
     return DataError(
-        f"there is no {name!r}, but {there}",
-        where=where,
-        hint=f"call it {what}",
-        flag_hint=flag_hint,
+        f"there is no {name!r}, but {there}", where=where, hint=hint, flag_hint=flag_hint
     )
