@@ -95,9 +95,8 @@ def path_inside(folder: Path, name: str) -> Path:
     """
     path, parts = folder, name.split("/")
     if "\0" in name or any(part in ("", ".", "..") for part in parts):
-        raise RunError(
-            f"it names {name!r:.80}, which is not a file in it", where=str(folder), hint=HINT
-        )
+        what = f"it names {name!r:.80}, which is not a file in it"
+        raise RunError(what, where=str(folder), hint=HINT)
     for number, part in enumerate(parts, 1):
         path = path / part
         with read_errors(path):
@@ -106,9 +105,8 @@ def path_inside(folder: Path, name: str) -> Path:
             except FileNotFoundError:
                 return folder.joinpath(*parts)
         if stat.S_ISLNK(mode):
-            raise RunError(
-                "this is a link, which is not followed in a run", where=str(path), hint=COPY
-            )
+            what = "this is a link, which is not followed in a run"
+            raise RunError(what, where=str(path), hint=COPY)
         if not (stat.S_ISREG if number == len(parts) else stat.S_ISDIR)(mode):
             kind = "file" if number == len(parts) else "folder"
             raise RunError(f"this is not a {kind}, as a run needs", where=str(path), hint=HINT)
@@ -261,9 +259,8 @@ def trim(folder: Path, name: str, size: int) -> None:
     path = path_inside(folder, name)
     found = path.stat().st_size if path.exists() else 0
     if found < size:
-        raise RunError(
-            f"the file is truncated: {found} bytes of {size}", where=str(path), hint=HINT
-        )
+        what = f"the file is truncated: {found} bytes of {size}"
+        raise RunError(what, where=str(path), hint=HINT)
     if found > size:
         _unshare(folder, name)
         with open_log(folder, name) as file, write_errors(path):

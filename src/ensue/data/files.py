@@ -62,14 +62,12 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     for path in paths:
         # Path.exists raises OSError for a text that is given in place of a file name.
         if existing_path(str(path)) is None:
-            raise DataError(
-                "there is no such file or folder", where=str(path), hint="check the spelling"
-            )
+            what = "there is no such file or folder"
+            raise DataError(what, where=str(path), hint="check the spelling")
         if path.is_fifo() or path.is_socket():
             hint = "write what it gives into a file, and name that"
-            raise DataError(
-                "this is a pipe, and data is read more than once", where=str(path), hint=hint
-            )
+            what = "this is a pipe, and data is read more than once"
+            raise DataError(what, where=str(path), hint=hint)
         if (path / RUN).is_file() and (path / MANIFEST).is_file():
             hint = (
                 f"give data; to go on with its training, "
@@ -116,9 +114,8 @@ def spool_stdin(
             yield path, replace(listener, on_finding=rename_source)
         except DataError as error:
             where = (error.where or "-").replace(str(path), "-")
-            raise DataError(
-                error.what, where=where, hint=error.hint, flag_hint=error.flag_hint
-            ) from None
+            what = error.what
+            raise DataError(what, where=where, hint=error.hint, flag_hint=error.flag_hint) from None
 
 
 def _read_stdin(size: int) -> bytes:
@@ -171,9 +168,8 @@ def _list_files(folder: Path, listener: Listener) -> list[Path]:
         else:
             found.append(path)
     if not found:
-        raise DataError(
-            "nothing in the folder can be read as text", where=str(folder), hint="give text files"
-        )
+        what = "nothing in the folder can be read as text"
+        raise DataError(what, where=str(folder), hint="give text files")
     return found
 
 
@@ -218,11 +214,8 @@ def read_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> I
                         f"the {path.suffix.lower()} file unpacks to more than {limit >> 20:,} "
                         f"MB, the most for its size"
                     )
-                    raise DataError(
-                        what,
-                        where=str(path),
-                        hint="unpack it with its own tool, and look what it is",
-                    )
+                    hint = "unpack it with its own tool, and look what it is"
+                    raise DataError(what, where=str(path), hint=hint)
                 yield chunk
                 listener.on_progress(raw.tell() - done)
                 done = raw.tell()
@@ -231,9 +224,8 @@ def read_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> I
             what = f"cannot be read ({error.strerror})"
             raise DataError(what, where=str(path), hint="check its permissions") from None
         what = f"the {path.suffix.lower()} file is damaged or cut short ({str(error).lower()})"
-        raise DataError(
-            what, where=str(path), hint="unpack it with its own tool to see what is left"
-        ) from None
+        hint = "unpack it with its own tool to see what is left"
+        raise DataError(what, where=str(path), hint=hint) from None
 
 
 def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterator[str]:
@@ -294,9 +286,8 @@ def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
             _check_kind(path, chunk[:SAMPLE], encoding)
             if encoding.startswith("utf-8") and chunk.startswith(codecs.BOM_UTF8):
                 chunk = chunk[len(codecs.BOM_UTF8) :]
-                listener.on_finding(
-                    Finding(str(path), "the byte order mark at the beginning was left out")
-                )
+                what = "the byte order mark at the beginning was left out"
+                listener.on_finding(Finding(str(path), what))
         try:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:
@@ -334,12 +325,9 @@ def _decode_error(path: Path, error: UnicodeDecodeError, line: int, encoding: st
         error.end == len(error.object) and "end of data" in error.reason
     ):
         cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
-        return DataError(
-            what + cut,
-            where=f"{path}:{line}",
-            hint="check the file",
-            flag_hint="its --set encoding",
-        )
+        where = f"{path}:{line}"
+        hint = "check the file"
+        return DataError(what + cut, where=where, hint=hint, flag_hint="its --set encoding")
     return _encoding_error(
         path, error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE], what, line
     )
@@ -366,9 +354,8 @@ def _encoding_error(path: Path, sample: bytes, what: str, line: int) -> DataErro
     names = (guess_encoding(unexpected if good else sample), ("iso-8859-1", "ISO 8859-1 (Latin-1)"))
     fitting = next((one for one in names if _decodes(_iterate_not_utf_8(path), one[0])), None)
     if fitting is None:
-        return DataError(
-            what, where=f"{path}:{line}", hint="check the file", flag_hint="its --set encoding"
-        )
+        where = f"{path}:{line}"
+        return DataError(what, where=where, hint="check the file", flag_hint="its --set encoding")
     name, known_as = fitting
     if not good:
         return DataError(

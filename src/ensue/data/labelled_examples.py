@@ -166,9 +166,8 @@ def _refuse_unlabelled(examples: Sequence[Example], elsewhere: str | None) -> No
         return
     if all(one.label is None for one in examples):
         what = "no example has a label"
-        raise DataError(
-            what, where=without.file, hint="give examples with labels", flag_hint=elsewhere
-        )
+        where = without.file
+        raise DataError(what, where=where, hint="give examples with labels", flag_hint=elsewhere)
     what, hint = "the example has no label", "add one, or remove the example"
     raise DataError(what, where=f"{without.file}:{without.line}", hint=hint)
 
@@ -183,9 +182,8 @@ def _refuse_lists(examples: Sequence[Example], kind: LabelKind) -> None:
     if one := next((one for one in examples if isinstance(one.label, list | tuple)), None):
         what = f"the label is a list, but labels are read as {DESCRIBED[kind]}"
         flag_hint = "give --set data.labels.kind=multilabel"
-        raise DataError(
-            what, where=f"{one.file}:{one.line}", hint="give it one label", flag_hint=flag_hint
-        )
+        where = f"{one.file}:{one.line}"
+        raise DataError(what, where=where, hint="give it one label", flag_hint=flag_hint)
 
 
 def split_examples(
@@ -212,9 +210,8 @@ def split_examples(
             some = f"{len(everything):,} examples"
             some += "" if groups is None else f" in {len(np.unique(groups)):,} group(s)"
             what = f"{some} are too few to split: the {name} part is empty"
-            raise DataError(
-                what, where=everything[0].file, hint="give more, or files with --valid and --test"
-            )
+            where = everything[0].file
+            raise DataError(what, where=where, hint="give more, or files with --valid and --test")
     _refuse_straddling(parts)
     return parts, kind, delimiter
 
@@ -245,6 +242,5 @@ def _refuse_straddling(parts: Mapping[str, Sequence[Example]]) -> None:
                 what = (
                     f"the group {one.group!r} is in both the {homes[one.group]} and the {name} part"
                 )
-                raise DataError(
-                    what, where=f"{one.file}:{one.line}", hint="remove it from one of the files"
-                )
+                where = f"{one.file}:{one.line}"
+                raise DataError(what, where=where, hint="remove it from one of the files")

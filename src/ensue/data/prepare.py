@@ -117,13 +117,8 @@ def _report_unsegmented(
             f"its script puts no blanks between words, so each stretch between two blanks or "
             f"signs is one of the {name}"
         )
-        on_finding(
-            Finding(
-                where,
-                what,
-                "choose --codec characters or --codec subwords, or split it into words first",
-            )
-        )
+        hint = "choose --codec characters or --codec subwords, or split it into words first"
+        on_finding(Finding(where, what, hint))
 
 
 class _Fits(Protocol):
@@ -168,9 +163,8 @@ def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listene
     for part, reader in sources.given.items():
         if not sum(len(piece.text) for piece in reader.pieces(listener)):
             where = next(str(path) for path, own in sources.files.items() if own == part)
-            raise DataError(
-                "there is no text in it", where=where, hint="give a file with some text"
-            )
+            what = "there is no text in it"
+            raise DataError(what, where=where, hint="give a file with some text")
     return split
 
 
@@ -249,9 +243,8 @@ def _check_learnable(corpus: Corpus, codec: Codec, where: str, context: int) -> 
         raise DataError(what, where=where, hint="give a longer text, or a shorter context")
     if not _varies(corpus, codec):
         only = codec.symbol(int(corpus.ids[0]))
-        raise DataError(
-            f"the text has one distinct symbol, {only!r}", where=where, hint="give text that varies"
-        )
+        what = f"the text has one distinct symbol, {only!r}"
+        raise DataError(what, where=where, hint="give text that varies")
 
 
 def _varies(corpus: Corpus, codec: Codec) -> bool:

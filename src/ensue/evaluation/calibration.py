@@ -73,10 +73,8 @@ def reliability(predictions: Predictions, target: NDArray[Any]) -> list[dict[str
     bins are left out.
     """
     if predictions.kind == "multilabel":
-        sure, right = (
-            np.maximum(predictions.probabilities, 1 - predictions.probabilities).ravel(),
-            (predictions.best == (target > 0.5)).ravel(),
-        )
+        sure = np.maximum(predictions.probabilities, 1 - predictions.probabilities).ravel()
+        right = (predictions.best == (target > 0.5)).ravel()
     else:
         sure, right = predictions.confidence, predictions.best == target
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)

@@ -133,10 +133,8 @@ class Mixture(Autoregressive):
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if the weights have another shape."""
         if "weights" not in arrays or arrays["weights"].shape != (2, FEATURES):
-            raise RunError(
-                f"the saved mixture has no 2 x {FEATURES} weights",
-                hint="train it again with this version",
-            )
+            what = f"the saved mixture has no 2 x {FEATURES} weights"
+            raise RunError(what, hint="train it again with this version")
         for prefix, part in (("network.", self.network), ("ngram.", self.ngram)):
             own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
             part.load(own)

@@ -105,16 +105,13 @@ class ParameterMixin(nn.Module):
         """Load every parameter. Raises RunError if one is missing, unknown or of another shape."""
         own = dict(self.named_parameters())
         if unexpected := sorted(own.keys() ^ arrays.keys()):
-            raise RunError(
-                f"the saved weights and the network differ in {unexpected[0]!r}",
-                hint="use the settings of its training",
-            )
+            what = f"the saved weights and the network differ in {unexpected[0]!r}"
+            raise RunError(what, hint="use the settings of its training")
         for name, parameter in own.items():
             if parameter.shape != arrays[name].shape:
                 shapes = f"{list(arrays[name].shape)}, and the network has {list(parameter.shape)}"
-                raise RunError(
-                    f"the saved {name!r} is {shapes}", hint="use the settings of its training"
-                )
+                what = f"the saved {name!r} is {shapes}"
+                raise RunError(what, hint="use the settings of its training")
             parameter.copy_(torch.from_numpy(np.array(arrays[name])))
 
 
@@ -135,10 +132,8 @@ class ArrayMixin:
         if unexpected := sorted(
             name for name in own.keys() | saved.keys() if own.get(name) != saved.get(name)
         ):
-            raise RunError(
-                f"the saved {unexpected[0]!r} does not fit the model",
-                hint="use the settings of its training",
-            )
+            what = f"the saved {unexpected[0]!r} does not fit the model"
+            raise RunError(what, hint="use the settings of its training")
         for name, array in arrays.items():
             setattr(self, name, torch.from_numpy(np.array(array)))
 

@@ -134,9 +134,8 @@ def _put_aside(folder: Path) -> Generator[None, None, None]:
 def _refuse_other_data(run: Run, dataset: Dataset) -> None:
     """Raise RunError if the cache holds other data than the training data of the run."""
     if run.has(CODEC) and json.loads(json.dumps(dataset.codecs)) != run.read_json(CODEC):
-        raise RunError(
-            "the cache holds other data than the run was trained on", where=str(run.path / "cache")
-        )
+        what = "the cache holds other data than the run was trained on"
+        raise RunError(what, where=str(run.path / "cache"))
 
 
 def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:
@@ -159,11 +158,8 @@ def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:
 
 
 def _refusal(lost: RunError, why: str, what: str) -> RunError:
-    return RunError(
-        f"{lost.what}, and {why}",
-        where=lost.where,
-        hint=f"restore {what} from a copy, or train again",
-    )
+    hint = f"restore {what} from a copy, or train again"
+    return RunError(f"{lost.what}, and {why}", where=lost.where, hint=hint)
 
 
 def _checksums(files: Mapping[str, Any]) -> list[str]:

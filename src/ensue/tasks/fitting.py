@@ -156,14 +156,13 @@ def remaining_training(
         minutes = max(training.minutes * (1 - reserved) - spent / 60, least)
         if minutes == least:
             scoring = 60 * training.minutes * reserved
-            on_event(
-                Note(
-                    f"{spent:,.0f} s of {60 * training.minutes:,.0f} s were spent before the "
-                    f"training, and what comes after takes about {scoring:,.0f} s; the training "
-                    f"gets {60 * minutes:,.0f} s all the same, and the command takes about "
-                    f"{spent + 60 * minutes + scoring:,.0f} s (increase --minutes to train longer)"
-                )
+            what = (
+                f"{spent:,.0f} s of {60 * training.minutes:,.0f} s were spent before the "
+                f"training, and what comes after takes about {scoring:,.0f} s; the training "
+                f"gets {60 * minutes:,.0f} s all the same, and the command takes about "
+                f"{spent + 60 * minutes + scoring:,.0f} s (increase --minutes to train longer)"
             )
+            on_event(Note(what))
     return training.model_copy(update={"minutes": minutes, "hardware": hardware})
 
 
@@ -185,9 +184,8 @@ def defer_failure(make: Callable[[], T], on_event: Callback) -> Callable[[], T]:
         failed = error
         # The frames hold the arrays for which there was too little memory.
         traceback.clear_frames(failed.__traceback__)
-        on_event(
-            Note(f"a baseline failed ({type(failed).__name__}); the training continues without it")
-        )
+        what = f"a baseline failed ({type(failed).__name__}); the training continues without it"
+        on_event(Note(what))
     else:
         return lambda: made
 
@@ -213,12 +211,10 @@ def fit_baselines(
     `fit_one(candidate, every)` takes one in `every` of the `count` examples. A baseline is never
     interrupted, so its time is first estimated on samples, unless it plans its own.
     """
-    share, fitted, late, notes = (
-        BASELINES_SHARE * budget.left(MIN_TRAINING_SHARE),
-        {},
-        list[str](),
-        list[str](),
-    )
+    share = BASELINES_SHARE * budget.left(MIN_TRAINING_SHARE)
+    fitted = {}
+    late = list[str]()
+    notes = list[str]()
     ends, of_it = perf_counter() + share, f"the baselines' share of the time, {share:,.0f} s"
     for name, one in candidates.items():
         if perf_counter() > ends:
@@ -317,12 +313,11 @@ def fit_network(
             if solved
             else f"no improvement for {training.patience} evaluations"
         )
-        on_event(
-            Note(
-                f"stopped early, at step {outcome.step:,} of {outcome.steps or 0:,}: "
-                f"{why} on the validation part"
-            )
+        what = (
+            f"stopped early, at step {outcome.step:,} of {outcome.steps or 0:,}: "
+            f"{why} on the validation part"
         )
+        on_event(Note(what))
     if isinstance(network, nn.Module):
         network.to(
             "cpu" if device.type == "mps" else device

@@ -24,16 +24,14 @@ def as_text(given: Any, where: str) -> str:
             return bytes(given).decode()
         except UnicodeDecodeError as error:
             what = f"byte 0x{given[error.start]:02X} is not UTF-8"
-            raise DataError(
-                what, where=where, hint="decode the bytes first: text.decode(encoding)"
-            ) from None
+            hint = "decode the bytes first: text.decode(encoding)"
+            raise DataError(what, where=where, hint=hint) from None
     if isinstance(given, str):
         return str(given)
     if isinstance(given, PathLike):
         raise DataError("a path is not a text", where=where, hint="give path.read_text()")
-    raise DataError(
-        f"{with_article(type(given).__name__)} is not a text", where=where, hint="give a string"
-    )
+    what = f"{with_article(type(given).__name__)} is not a text"
+    raise DataError(what, where=where, hint="give a string")
 
 
 def as_lines(given: Any, where: str) -> str:
@@ -63,11 +61,8 @@ def as_examples(given: Any, where: str) -> list[Any]:
         given = [given]
     elif hasattr(given, "columns"):
         hint = "give its column with the texts: frame['text']"
-        raise DataError(
-            f"{with_article(type(given).__name__)} is not a list of examples",
-            where=where,
-            hint=hint,
-        )
+        what = f"{with_article(type(given).__name__)} is not a list of examples"
+        raise DataError(what, where=where, hint=hint)
     elif isinstance(given, PathLike) or not isinstance(given, Iterable):
         kind = "path" if isinstance(given, PathLike) else type(given).__name__
         what = f"{with_article(kind)} is not a list of examples"

@@ -53,6 +53,5 @@ class Pretrained:
 
 def refuse_pretrained(what: str) -> SettingError:
     """Make the error for data or a model that no pretrained run fits."""
-    return SettingError(
-        f"{what} cannot use a pretrained run", where="--pretrained", hint="leave it out"
-    )
+    where = "--pretrained"
+    return SettingError(f"{what} cannot use a pretrained run", where=where, hint="leave it out")

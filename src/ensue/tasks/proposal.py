@@ -27,13 +27,11 @@ def read_config(path: Path | None) -> dict[str, Any]:
             raise ValueError(f"it is longer than {SMALL:,} bytes")
         values = parse_toml(data)
     except OSError as error:
-        raise SettingError(
-            f"cannot be read ({error.strerror})", where=str(path), hint="check --config"
-        ) from None
+        what = f"cannot be read ({error.strerror})"
+        raise SettingError(what, where=str(path), hint="check --config") from None
     except ValueError as error:
-        raise SettingError(
-            f"this is not TOML: {error}", where=str(path), hint="see `--show-settings`"
-        ) from None
+        what = f"this is not TOML: {error}"
+        raise SettingError(what, where=str(path), hint="see `--show-settings`") from None
     of_a_run = "format" in values and isinstance(values.get("settings"), dict)
     return values["settings"] if of_a_run else values
 
@@ -46,9 +44,8 @@ def load_config(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
     values, own = read_config(choices.config), kind.model_fields["task"].default
     if (task := values.get("task", own)) != own:
         hint = f"train with `ensue train {task}`, or give another file"
-        raise SettingError(
-            f"these are settings of {task}, not of {own}", where=str(choices.config), hint=hint
-        )
+        what = f"these are settings of {task}, not of {own}"
+        raise SettingError(what, where=str(choices.config), hint=hint)
     settings = read(kind, values, where=str(choices.config) if choices.config else None)
     assigned = any(one.startswith(("model=", "model.name=")) for one in choices.assignments)
     named = assigned or ("model" in values and "use" not in values.get("mixture", {}))
@@ -94,9 +91,8 @@ def with_budget(settings: S, choices: Choices) -> S:
     now: Any = settings
     budget: dict[str, Any] = {}
     if choices.minutes is not None and choices.epochs is not None:
-        raise SettingError(
-            "only one budget is allowed", where="--minutes and --epochs", hint="give one of them"
-        )
+        what = "only one budget is allowed"
+        raise SettingError(what, where="--minutes and --epochs", hint="give one of them")
     if choices.minutes is not None:
         budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
     if choices.epochs is not None:

@@ -148,11 +148,9 @@ def get_network_costs(rows: Sequence[Score]) -> list[tuple[str, float]]:
     Empty if the network is recommended, or the run has none.
     """
     best, own = best_model(rows), rows[-1]
-    return (
-        [(row.name, row.cost) for row in (best, own)]
-        if own.role == "network" and best is not own
-        else []
-    )
+    if own.role == "network" and best is not own:
+        return [(row.name, row.cost) for row in (best, own)]
+    return []
 
 
 def count_labels(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
@@ -180,9 +178,8 @@ def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> N
     ]:
         more = f" and {len(found) - 1:,} more" * (len(found) > 1)
         what = f"the run was trained on this file{more}, so its metrics are better than on new data"
-        listener.on_finding(
-            Finding(str(found[0]), what, "`ensue evaluate RUN` scores the test part alone")
-        )
+        hint = "`ensue evaluate RUN` scores the test part alone"
+        listener.on_finding(Finding(str(found[0]), what, hint))
 
 
 @dataclass(frozen=True)

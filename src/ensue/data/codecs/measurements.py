@@ -120,9 +120,8 @@ class Measured:
 def get_field(content: Content, name: str) -> Any:
     """Return a field. Raises DataError if it is missing."""
     if isinstance(content, str):
-        raise DataError(
-            "the content is a text, and measurements are expected", hint="give fields of numbers"
-        )
+        what = "the content is a text, and measurements are expected"
+        raise DataError(what, hint="give fields of numbers")
     if name not in content:
         raise DataError(f"there is no field {name!r}", hint=did_you_mean(name, content))
     return content[name]

@@ -62,9 +62,8 @@ def get_part_files(
     files[name] = rest or files[name]
     given = Counter(path.resolve() for own in files.values() for path in own)
     if twice := [path for path, count in given.items() if count > 1]:
-        raise DataError(
-            "the file was given twice", where=str(twice[0]), hint="give each part files of its own"
-        )
+        what = "the file was given twice"
+        raise DataError(what, where=str(twice[0]), hint="give each part files of its own")
     return take_named_parts(name, files, listener) if settings.split == "auto" else files
 
 
@@ -154,9 +153,8 @@ def get_scored_files(paths: Sequence[Path], settings: PartFiles, listener: Liste
     if not named or "test" not in named:
         return files
     where = str(named["test"][0].parent)
-    listener.on_finding(
-        Finding(where, "only the files of the test part are scored, by their names")
-    )
+    what = "only the files of the test part are scored, by their names"
+    listener.on_finding(Finding(where, what))
     return named["test"]
 
 

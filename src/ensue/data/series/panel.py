@@ -171,10 +171,8 @@ LONGEST_STEP = 10**10
 
 def _check(of_steps: Examples, known: Examples, values: Mapping[str, Any]) -> None:
     """Raise ValueError for streams and values that no panel returns."""
-    count, width = (
-        len(values["names"]),
-        {name: len(names) for name, names in values["columns"].items()},
-    )
+    count = len(values["names"])
+    width = {name: len(names) for name, names in values["columns"].items()}
     texts = [values["names"], *values["columns"].values()]
     if not all(isinstance(text, str) for names in texts for text in names) or not isinstance(
         values["roles"], dict

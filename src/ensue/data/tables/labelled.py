@@ -107,9 +107,8 @@ def _read_examples(
                 what = f"column {lacking[0]!r} is empty in this row"
                 flag_hint = "give --set incomplete='leave out'"
                 flag_hint += ", or 'no labels' for multilabel data" * (lacking[0] == settings.label)
-                raise DataError(
-                    what, where=f"{path}:{line}", hint="fill it in", flag_hint=flag_hint
-                )
+                where = f"{path}:{line}"
+                raise DataError(what, where=where, hint="fill it in", flag_hint=flag_hint)
             if lacking:
                 without += 1
                 continue
@@ -168,9 +167,8 @@ def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Lit
         if settings.header == "no"
         else "a field of the first line occurs again below"
     )
-    listener.on_finding(
-        Finding(str(path), f"{why}, so the columns are named 'column 1', 'column 2', ...")
-    )
+    what = f"{why}, so the columns are named 'column 1', 'column 2', ..."
+    listener.on_finding(Finding(str(path), what))
     return "no"
 
 
@@ -179,11 +177,8 @@ def _choose_columns(
 ) -> LabelledTable:
     """Fill in the unset columns. Raises DataError if a column is missing or ambiguous."""
     if not sample:
-        raise DataError(
-            "the table has no rows",
-            where=str(path),
-            hint="give a table with a header and some rows",
-        )
+        what = "the table has no rows"
+        raise DataError(what, where=str(path), hint="give a table with a header and some rows")
     columns = list(dict.fromkeys(name for row in sample for name in row))
     values = {name: [row.get(name) for row in sample] for name in columns}
     check_columns(
@@ -191,14 +186,12 @@ def _choose_columns(
     )
     if labelled and settings.text and settings.text == settings.label:
         hint = "name two columns with --text and --label"
-        raise DataError(
-            f"column {settings.text!r} cannot be both text and label", where=str(path), hint=hint
-        )
+        what = f"column {settings.text!r} cannot be both text and label"
+        raise DataError(what, where=str(path), hint=hint)
     if not labelled and not settings.text and any(len(name) > LONGEST_NAME for name in columns):
         hint = "add a header row with the names of the columns"
-        raise DataError(
-            "the first line looks like data, not like a header", where=f"{path}:1", hint=hint
-        )
+        what = "the first line looks like data, not like a header"
+        raise DataError(what, where=f"{path}:1", hint=hint)
     free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
     flag = "--text" if labelled else "--column NAME"
     texts = [one for one in free if _could_be_text(values[one])]

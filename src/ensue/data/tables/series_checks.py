@@ -147,17 +147,15 @@ def to_dates(times: Times, frequency: Frequency) -> Times:
     """Convert integers to years if the frequency is yearly. Raises SettingError."""
     if times.dtype.kind == "M":
         if frequency.base == "step":
-            raise SettingError(
-                "the times are dates, not integers", where="--freq", hint="give one such as day"
-            )
+            what = "the times are dates, not integers"
+            raise SettingError(what, where="--freq", hint="give one such as day")
         return times
     if frequency.base == "step":
         return times
     if frequency.name != "year" or times.min() < 1 or times.max() > 9999:
         hint = "give --freq step, or write the times as dates"
-        raise SettingError(
-            f"the times are integers, not {frequency.name}s", where="--freq", hint=hint
-        )
+        what = f"the times are integers, not {frequency.name}s"
+        raise SettingError(what, where="--freq", hint=hint)
     return np.array([f"{year:04d}-01-01" for year in times], "datetime64[s]")
 
 
@@ -229,9 +227,8 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
             f"{format_time(times[row])}"
         )
         hint = "correct the time, or split the series into several files"
-        raise DataError(
-            f"{what} of {one.series.name!r}, too many to fill", where=one.rows[row], hint=hint
-        )
+        where = one.rows[row]
+        raise DataError(f"{what} of {one.series.name!r}, too many to fill", where=where, hint=hint)
 
 
 def _two_frequencies(
@@ -243,11 +240,8 @@ def _two_frequencies(
         else f"from {format_time(times[row - 1])} to {format_time(times[row])}"
     )
     what = f"two frequencies: {found} in {one.series.name!r}, but the usual step is {frequency.one}"
-    return DataError(
-        what,
-        where=one.rows[row],
-        hint="split the file, or, if irregular steps are intended, number them 1, 2, 3",
-    )
+    hint = "split the file, or, if irregular steps are intended, number them 1, 2, 3"
+    return DataError(what, where=one.rows[row], hint=hint)
 
 
 def _refuse_missing(one: Read, series: Series) -> None:

@@ -310,9 +310,8 @@ def _find_day_first(texts: Sequence[str], where: Sequence[str], like: TimeFormat
             return like.day_first
         what = f"{spoken[0][1][0]!r}: does the day come first, or the month?"
         flag_hint = "give --set day_first=true or false"
-        raise DataError(
-            what, where=where[spoken[0][0]], hint="write dates as 2026-11-21", flag_hint=flag_hint
-        )
+        hint = "write dates as 2026-11-21"
+        raise DataError(what, where=where[spoken[0][0]], hint=hint, flag_hint=flag_hint)
     return bool(days)
 
 
@@ -344,22 +343,16 @@ def read_times(
         if time is None or type(time) is not type(times[0]):
             alike = "" if time is None else " like those before"
             what = f"{format_cell(cells[place])} in the column {column!r} is not a time{alike}"
-            raise DataError(
-                what,
-                where=where[place],
-                hint="write times as 2026-11-21, 2026-11, 2026Q4 or integers",
-            )
+            hint = "write times as 2026-11-21, 2026-11, 2026Q4 or integers"
+            raise DataError(what, where=where[place], hint=hint)
     dated = bool(times) and isinstance(times[0], np.datetime64)
     found = np.array(times, "datetime64[s]" if dated else np.int64) if plain is None else plain
     for place in np.flatnonzero(found[1:] == found[:-1]).tolist():
         one, other = str(cells[place]), str(cells[place + 1])
         if one != other and (read.unix > 1 or FRACTION.search(one) or FRACTION.search(other)):
             what = f"{one!r:.60} and {other!r:.60} are less than a second apart"
-            raise DataError(
-                what,
-                where=where[place + 1],
-                hint="number the steps 1, 2, 3 in a column, and name it with --time",
-            )
+            hint = "number the steps 1, 2, 3 in a column, and name it with --time"
+            raise DataError(what, where=where[place + 1], hint=hint)
     return found
 
 

@@ -190,9 +190,7 @@ class Ridge(WindowModel, Predictor, Forecasting):
         columns = self.horizon * self.sizes.channels
         names = ["anchor", "penalty", "spread", "weights"]
         if sorted(arrays) != names or arrays["weights"].shape[1] != columns:
-            raise RunError(
-                "the saved weights are not those of this model",
-                hint="use the settings of its training",
-            )
+            what = "the saved weights are not those of this model"
+            raise RunError(what, hint="use the settings of its training")
         self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}

@@ -68,11 +68,9 @@ def _get_scores(distribution: Any, labels: LabelCodec) -> torch.Tensor:
 def get_targets(examples: Examples, labels: LabelCodec) -> np.ndarray:
     """Get the true labels as ids, numbers in the units of the data."""
     target = np.asarray(examples.static["target"])
-    return (
-        target.astype(np.float64) * labels.scale + labels.mean
-        if labels.kind == "regression"
-        else target
-    )
+    if labels.kind == "regression":
+        return target.astype(np.float64) * labels.scale + labels.mean
+    return target
 
 
 def get_groups(examples: Examples) -> Groups:

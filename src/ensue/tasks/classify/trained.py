@@ -234,16 +234,12 @@ class LabelModel(Trained):
                 what = f"{len(read) - len(examples):,} examples without a label skipped"
                 findings.append(Finding(str(paths[0]), what))
             if not examples:
-                raise DataError(
-                    "no example has a text and a label",
-                    where=str(paths[0]),
-                    hint="give another file",
-                )
+                what = "no example has a text and a label"
+                raise DataError(what, where=str(paths[0]), hint="give another file")
             encoded = self._encode(examples, labelled=True)
         if not len(encoded.examples):
-            raise DataError(
-                "training has none of its labels", where=str(paths[0]), hint="give another file"
-            )
+            what = "training has none of its labels"
+            raise DataError(what, where=str(paths[0]), hint="give another file")
         scored = score(
             self.predict_arrays(encoded.examples), encoded, self.labels, self.calibration
         )

@@ -104,12 +104,11 @@ def load_or_make_plan(
     on_event(Working("planning the n-gram"))
     plan = make_plan(parts.train, parts.codec.size, settings, share)
     if plan is not None and plan.expected_cost:
-        on_event(
-            Note(
-                f"the n-gram: {_amount(plan, parts.train)}, up to order "
-                f"{plan.highest_order}: {plan.expected_cost}"
-            )
+        what = (
+            f"the n-gram: {_amount(plan, parts.train)}, up to order "
+            f"{plan.highest_order}: {plan.expected_cost}"
         )
+        on_event(Note(what))
     return plan
 
 

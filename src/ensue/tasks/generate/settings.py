@@ -57,8 +57,6 @@ class GenerateSettings(Settings):
 
     def counts_validation(self, parts: TextParts) -> bool:
         """Whether the n-gram counts the validation part after the selection."""
-        return (
-            "validation" not in parts.given
-            if self.count_validation == "auto"
-            else self.count_validation
-        )
+        if self.count_validation == "auto":
+            return "validation" not in parts.given
+        return self.count_validation

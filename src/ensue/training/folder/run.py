@@ -363,15 +363,13 @@ def _read_about(path: Path) -> dict[str, Any]:
         hint = f"to train on it, see `{check}`; then give the folder of that run"
         raise RunError("this is a file, not a run folder", where=str(path), hint=hint)
     if not path.is_dir():
-        raise RunError(
-            "there is no such run folder", where=str(path), hint="check the name for a typing error"
-        )
+        what = "there is no such run folder"
+        raise RunError(what, where=str(path), hint="check the name for a typing error")
     with read_errors(path):
         is_run = (path / ABOUT).exists()
     if not is_run:
-        raise RunError(
-            f"this is not a run: it has no {ABOUT}", where=str(path), hint="give a run folder"
-        )
+        what = f"this is not a run: it has no {ABOUT}"
+        raise RunError(what, where=str(path), hint="give a run folder")
     data = read_inside(path, ABOUT, SMALL)
     try:
         about = parse_toml(data)

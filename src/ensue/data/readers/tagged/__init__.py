@@ -114,11 +114,8 @@ class TaggedReader(LabelledReader):
         for path in self.files:
             sentences = self._read_sentences(path, self._guess_format(path), listener)
             if (first := next(sentences, None)) is None:
-                raise DataError(
-                    "there is no sentence in the file",
-                    where=str(path),
-                    hint="give one with words in it",
-                )
+                what = "there is no sentence in the file"
+                raise DataError(what, where=str(path), hint="give one with words in it")
             yield first
             yield from sentences
 
@@ -269,9 +266,8 @@ def refuse_tables(path: Path, first: Sequence[str]) -> None:
     begin = "".join("".join(first[:2]).split())
     if begin.startswith("[{") or (begin.startswith('{"') and first[0].strip() == "{"):
         hint = "write it as JSON Lines: one object a line, each a sentence"
-        raise DataError(
-            "one list or object of JSON holds all sentences", where=str(path), hint=hint
-        )
+        what = "one list or object of JSON holds all sentences"
+        raise DataError(what, where=str(path), hint=hint)
 
 
 def guess_format(path: Path, encoding: str) -> TagFormat:

@@ -208,9 +208,8 @@ def find_layout(
             if not requested.word
             else "name another with --column"
         )
-        raise DataError(
-            f"the word and its tag both are column {tag + 1}", where=where, hint=flag_hint
-        )
+        what = f"the word and its tag both are column {tag + 1}"
+        raise DataError(what, where=where, hint=flag_hint)
     if requested.tagged and tag == word:
         tag = word - 1 if word else 1
     brackets = bool(requested.tagged) and tag < len(values) and _are_bracketed(values[tag])
@@ -368,11 +367,8 @@ class Columns:
         word, tag = fields[layout.word], fields[layout.tag] if self.tagged else ""
         if not word.strip() or (self.tagged and not tag.strip()):
             what = "a word or its tag is empty" if self.tagged else "a word is empty"
-            raise DataError(
-                what,
-                where=where,
-                hint="write both" if self.tagged else "write it, or leave the line out",
-            )
+            hint = "write both" if self.tagged else "write it, or leave the line out"
+            raise DataError(what, where=where, hint=hint)
         if layout.brackets and self.tagged:
             return word, self._as_iob(tag.strip(), words)
         tag = self.tags.setdefault(tag.strip(), tag.strip())
