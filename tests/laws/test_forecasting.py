@@ -28,7 +28,7 @@ from ensue.models.forecaster_contract import Sizes
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast.data import Prepared
+from ensue.tasks.forecast.data import SeriesParts
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
@@ -324,7 +324,7 @@ def test_the_future_changes_no_baseline(name: str, monkeypatch: pytest.MonkeyPat
         layout, _ = lay_out(
             one, BacktestSettings(horizon=4, season_length=6, test=16), True, "here"
         )
-        prepared = Prepared(
+        prepared = SeriesParts(
             one,
             layout,
             Covariates.fit(one, [64 - layout.validation_steps] * 3),
@@ -431,7 +431,7 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
         True,
         "here",
     )
-    prepared = Prepared(given, layout, Covariates.fit(given, [84]), given.with_series([]))
+    prepared = SeriesParts(given, layout, Covariates.fit(given, [84]), given.with_series([]))
     asked: list[np.ndarray] = []
     monkeypatch.setattr(fitting, "refit", lambda learned, *_: learned)
     monkeypatch.setattr(

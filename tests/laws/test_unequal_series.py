@@ -18,7 +18,7 @@ from ensue.decoding.forecasts import forecast
 from ensue.errors import SettingError
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast.data import Prepared, read_into
+from ensue.tasks.forecast.data import SeriesParts, read_into
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.training.folder.run import Run
 
@@ -41,12 +41,12 @@ def panel_of(lengths: tuple[int, ...], seed: int = 0) -> Panel:
     return Panel(tuple(made), Frequency("step", 1), ("y",))
 
 
-def prepared_of(panel: Panel, **backtest: Any) -> Prepared:
+def prepared_of(panel: Panel, **backtest: Any) -> SeriesParts:
     settings = BacktestSettings(**{"horizon": HORIZON, "season_length": 12, **backtest})
     layout, long = lay_out(panel, settings, True, "here")
     panel, short = panel.parted(long)
     ends = [max(len(one) - layout.test - layout.validation_steps, 0) for one in panel.series]
-    return Prepared(panel, layout, Covariates.fit(panel, ends), short)
+    return SeriesParts(panel, layout, Covariates.fit(panel, ends), short)
 
 
 def changed_from(panel: Panel, begins: list[int]) -> Panel:

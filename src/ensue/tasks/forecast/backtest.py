@@ -20,7 +20,7 @@ from ensue.models.distributions import Forecast, concatenate, select
 from ensue.models.forecaster_contract import HistoryForecaster
 from ensue.models.names import is_network
 from ensue.tasks.fitting import Fitted
-from ensue.tasks.forecast.data import Prepared
+from ensue.tasks.forecast.data import SeriesParts
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import choose_device
 from ensue.training.folder.checkpoint import LoopState
@@ -31,7 +31,7 @@ CHUNK = 4096
 """Windows that are gathered at once, which bounds memory."""
 
 
-def fit_closed_form(settings: ForecastSettings, data: Prepared) -> Fitted:
+def fit_closed_form(settings: ForecastSettings, data: SeriesParts) -> Fitted:
     """Fit a model in closed form on the train part, selecting on the validation part."""
     began, inputs = perf_counter(), data.inputs(settings.model)
     model = settings.model.build(data.sizes)
@@ -57,7 +57,7 @@ def iterate_windows(inputs: WindowGatherer, origins: Origins) -> Callable[[], It
     return iterate
 
 
-def refit(fitted: Fitted, data: Prepared, ends: Sequence[int]) -> Fitted:
+def refit(fitted: Fitted, data: SeriesParts, ends: Sequence[int]) -> Fitted:
     """Refit on everything before a step of each series, `ends`.
 
     A network is trained from scratch with as many updates; other models keep what was selected.
@@ -89,7 +89,7 @@ def refit(fitted: Fitted, data: Prepared, ends: Sequence[int]) -> Fitted:
     return replace(fitted, model=network.eval())
 
 
-def calibrate(fitted: Fitted, data: Prepared) -> ConformalIntervals:
+def calibrate(fitted: Fitted, data: SeriesParts) -> ConformalIntervals:
     """Fit the conformal offsets of intervals on the calibration part.
 
     If that part is short and the model is refitted during the backtest, the calibration also uses
@@ -108,13 +108,13 @@ def calibrate(fitted: Fitted, data: Prepared) -> ConformalIntervals:
     return ConformalIntervals.fit(predicted, inputs.targets(origins), len(real))
 
 
-def _forecast(fitted: Fitted, data: Prepared, origins: Origins) -> Forecast:
+def _forecast(fitted: Fitted, data: SeriesParts, origins: Origins) -> Forecast:
     settings = fitted.settings
     sampling = {"seed": settings.seed, "paths": settings.sample_paths}
     return forecast(fitted.model, data.inputs(settings.model), origins, **sampling)
 
 
-def get_calibration_origins(data: Prepared) -> tuple[Origins, str]:
+def get_calibration_origins(data: SeriesParts) -> tuple[Origins, str]:
     """Get the origins that a model in closed form is calibrated on, and the part if it refits."""
     origins = data.origins("calibration")
     if data.layout.refit_fitted and len(non_overlapping(origins, data.layout.horizon)) < FEW:
@@ -124,7 +124,7 @@ def get_calibration_origins(data: Prepared) -> tuple[Origins, str]:
     return origins, ""
 
 
-def _choose_rehearsal(data: Prepared, calibration: Origins) -> Origins:
+def _choose_rehearsal(data: SeriesParts, calibration: Origins) -> Origins:
     """Choose origins of the rehearsal and the calibration part, without the validation part.
 
     Before each of them some series has a full window to fit on.
@@ -145,7 +145,9 @@ def _choose_rehearsal(data: Prepared, calibration: Origins) -> Origins:
     return origins[np.isin(refits, possible)]
 
 
-def walk_forward(fitted: Fitted, data: Prepared, origins: Origins, part: str = "test") -> Forecast:
+def walk_forward(
+    fitted: Fitted, data: SeriesParts, origins: Origins, part: str = "test"
+) -> Forecast:
     """Forecast a part from origin to origin, refitting as often as the layout says."""
     layout = data.layout
     every = layout.refit if fitted.role == "network" else layout.refit_fitted
@@ -160,7 +162,7 @@ def walk_forward(fitted: Fitted, data: Prepared, origins: Origins, part: str = "
     return select(concatenate(parts), np.argsort(np.concatenate(rows), kind="stable"))
 
 
-def count_refits(data: Prepared) -> int:
+def count_refits(data: SeriesParts) -> int:
     """Count the refits of a network: those of the backtest, and the last one on all steps."""
     layout, origins = data.layout, data.origins("test")
     if not layout.refit:
@@ -168,12 +170,12 @@ def count_refits(data: Prepared) -> int:
     return len(np.unique(_number_refits(data, origins, "test", layout.refit * layout.stride))) + 1
 
 
-def _number_refits(data: Prepared, origins: Origins, part: str, steps: int) -> np.ndarray:
+def _number_refits(data: SeriesParts, origins: Origins, part: str, steps: int) -> np.ndarray:
     """Number the refit that each origin belongs to: one every `steps` steps of its own series."""
     return (origins[:, 1] - np.array(data.ends(part))[origins[:, 0]]) // steps
 
 
-def _get_ends(data: Prepared, part: str, number: int, steps: int) -> list[int]:
+def _get_ends(data: SeriesParts, part: str, number: int, steps: int) -> list[int]:
     """Get the step of each series that the training data of a refit ends at.
 
     It is at most the end of the series; in a rehearsal, at most the begin of its test.

@@ -10,9 +10,8 @@ from typing import Any, Self
 import numpy as np
 
 from ensue.cache import Cache
-from ensue.data import dataset
 from ensue.data.contract import Finding, Listener
-from ensue.data.dataset import Array, Dataset, Examples
+from ensue.data.dataset import Array, Dataset, Examples, Prepared
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
 from ensue.data.series.backtest import Layout, Origins, describe, find_origins, get_span, lay_out
@@ -33,7 +32,7 @@ DEMO = "ball"
 
 
 @dataclass(frozen=True)
-class Prepared(Dataset):
+class SeriesParts(Dataset):
     """The series of a run with the layout of its backtest, which places the parts in time."""
 
     panel: Panel
@@ -141,7 +140,7 @@ def get_scaling(model: Any) -> Scaling:
     return getattr(getattr(model, "head", None), "scaling", "standard")
 
 
-def refuse_fractions(model: Any, data: Prepared) -> None:
+def refuse_fractions(model: Any, data: SeriesParts) -> None:
     """Raise DataError where the head of a model needs counts, and a value is none."""
     for one in data.panel.series if get_scaling(model) == "level" else ():
         if len(bad := np.argwhere((one.values < 0) | (one.values != np.round(one.values)))):
@@ -153,7 +152,7 @@ def refuse_fractions(model: Any, data: Prepared) -> None:
 
 def _read(
     settings: ForecastSettings, files: Sequence[Path], cache: Cache, on_event: Callback, known: Any
-) -> dataset.Prepared[Prepared]:
+) -> Prepared[SeriesParts]:
     findings: list[Finding] = []
     listener = Listener(findings.append)
     name = demo_name(files, "forecast", DEMO)
@@ -164,12 +163,12 @@ def _read(
     return lay_out_panel(settings, panel, fingerprint(parts, findings.append), findings)
 
 
-DATA = DataSource(ForecastSettings, Prepared, _read)
+DATA = DataSource(ForecastSettings, SeriesParts, _read)
 
 
 def read_into(
     run: Run, settings: ForecastSettings, panel: Panel, findings: Sequence[Finding] = ()
-) -> Prepared:
+) -> SeriesParts:
     """Write series from memory into the run."""
     prepared = lay_out_panel(settings, panel, {}, findings)
     cache = Cache(run.cache)
@@ -183,15 +182,15 @@ def lay_out_panel(
     panel: Panel,
     files: Mapping[str, Any],
     findings: Sequence[Finding] = (),
-) -> dataset.Prepared[Prepared]:
+) -> Prepared[SeriesParts]:
     """Lay out the backtest; `files` are their fingerprints. Raises DataError."""
     where = next(iter(files), "series")
     layout, long = lay_out(panel, settings.backtest, not is_network(settings.model), where)
     panel, short = panel.parted(long)
     ends = [max(len(one) - layout.test - layout.validation_steps, 0) for one in panel.series]
-    parts = Prepared(panel, layout, Covariates.fit(panel, ends), short)
+    parts = SeriesParts(panel, layout, Covariates.fit(panel, ends), short)
     about = {"format": "series", "files": dict(files), "steps": panel.steps}
-    return dataset.Prepared(parts, about, [*findings, describe(panel, layout, short)])
+    return Prepared(parts, about, [*findings, describe(panel, layout, short)])
 
 
 DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}

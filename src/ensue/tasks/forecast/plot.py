@@ -13,7 +13,7 @@ from ensue.data.series.panel import Panel, Series
 from ensue.errors import SettingError
 from ensue.escape import for_terminal
 from ensue.inspection.pictures import BLUE, INK, RED, new_figure, render
-from ensue.tasks.forecast.data import DATA, Prepared
+from ensue.tasks.forecast.data import DATA, SeriesParts
 from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
 from ensue.training.folder.run import Run
 
@@ -54,7 +54,7 @@ def draw_tests(run: Run) -> Any:
 
 
 def draw_panels(
-    prepared: Prepared,
+    prepared: SeriesParts,
     panel: Panel,
     saved: Mapping[str, np.ndarray],
     every: Sequence[SeriesForecast],
@@ -89,7 +89,7 @@ def draw_panels(
     return figure
 
 
-def _get_history_length(prepared: Prepared) -> int:
+def _get_history_length(prepared: SeriesParts) -> int:
     """Get the number of past steps to show: twice the test, but at most 20 horizons (or 60 steps).
 
     With more history the intervals would be too narrow to see.
@@ -115,7 +115,7 @@ def _draw_forecast(axes: Any, one: SeriesForecast, past: Series, channel: int) -
 
 
 def _draw_tests(
-    axes: Any, prepared: Prepared, saved: Mapping[str, np.ndarray], number: int, channel: int
+    axes: Any, prepared: SeriesParts, saved: Mapping[str, np.ndarray], number: int, channel: int
 ) -> None:
     """Draw the forecasts of the test, which do not overlap, for the series of a number."""
     horizon, times = prepared.layout.horizon, prepared.panel.series[number].times

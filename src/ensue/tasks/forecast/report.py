@@ -17,7 +17,7 @@ from ensue.inspection import diagnostics
 from ensue.inspection.pictures import draw_line
 from ensue.models.distributions import Forecast
 from ensue.tasks.document import Section, paragraph, picture
-from ensue.tasks.forecast.data import Prepared
+from ensue.tasks.forecast.data import SeriesParts
 from ensue.tasks.forecast.plot import BACKTEST, draw_tests
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.model_card import records
@@ -50,7 +50,7 @@ LIMITS = (
 
 
 def get_details(
-    data: Prepared, scored: ScoredForecast, conformal: ConformalIntervals
+    data: SeriesParts, scored: ScoredForecast, conformal: ConformalIntervals
 ) -> dict[str, Any]:
     """Describe the backtest, with metrics by steps ahead and by series."""
     origins = data.origins("test")
@@ -71,7 +71,7 @@ def get_details(
 
 
 def get_arrays(
-    data: Prepared, predicted: Forecast, conformal: ConformalIntervals
+    data: SeriesParts, predicted: Forecast, conformal: ConformalIntervals
 ) -> dict[str, np.ndarray]:
     """Get median and interval ends of forecasts of the test, (forecasts, horizon, channels)."""
     origins = data.origins("test")
@@ -85,7 +85,7 @@ def get_arrays(
 
 
 def diagnose(
-    run: Run, data: Prepared, scores: Sequence[Score], details: Mapping[str, Any]
+    run: Run, data: SeriesParts, scores: Sequence[Score], details: Mapping[str, Any]
 ) -> list[str]:
     """Describe each probable fault of the training and of the backtest."""
     model, origins = scores[-1], data.origins("test")
@@ -112,7 +112,7 @@ def diagnose(
     return warnings
 
 
-def _count_wins(run: Run, data: Prepared, name: str) -> str:
+def _count_wins(run: Run, data: SeriesParts, name: str) -> str:
     """Compare the median forecasts of the test that do not overlap with those of a naive method."""
     own = run.read_arrays(BACKTEST)
     target = data.inputs().targets(own["origins"])

@@ -38,7 +38,7 @@ from ensue.models.distributions import Forecast
 from ensue.models.parameters import load_into
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
-from ensue.tasks.forecast.data import DATA, Prepared, get_scaling
+from ensue.tasks.forecast.data import DATA, SeriesParts, get_scaling
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.held import limit_model_size
 from ensue.tasks.in_memory import as_paths
@@ -103,7 +103,7 @@ class ForecastModel(Trained):
 
     run: Run
     settings: ForecastSettings
-    prepared: Prepared
+    prepared: SeriesParts
     model: Any
     conformal: ConformalIntervals
 

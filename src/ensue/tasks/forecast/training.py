@@ -39,7 +39,7 @@ from ensue.tasks.forecast.backtest import (
     refit,
     walk_forward,
 )
-from ensue.tasks.forecast.data import DATA, Prepared, refuse_fractions
+from ensue.tasks.forecast.data import DATA, SeriesParts, refuse_fractions
 from ensue.tasks.forecast.report import BACKTEST, SERIES, SIMPLE, diagnose, get_arrays, get_details
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.forecast.trained import ForecastModel
@@ -54,19 +54,19 @@ OWN_SHARE = 0.8
 """Share of `minutes` for the forecasts of a statistical model that is the run's own."""
 
 
-class ForecastTraining(Training[Prepared]):
+class ForecastTraining(Training[SeriesParts]):
     """The training of `forecast`."""
 
     source = DATA
     models = MODELS
     report = SERIES
 
-    def resolve(self, settings: Any, data: Prepared, on_event: Callback) -> Any:
+    def resolve(self, settings: Any, data: SeriesParts, on_event: Callback) -> Any:
         """Refuse values that the model cannot take, before anything is fitted."""
         refuse_fractions(settings.model, data)
         return settings
 
-    def baselines(self, settings: Any, data: Prepared, on_event: Callback) -> list[Settings]:
+    def baselines(self, settings: Any, data: SeriesParts, on_event: Callback) -> list[Settings]:
         """Choose naive methods, ridge regression, and the models of statsforecast if it is there.
 
         The latter share the time of all baselines, since nothing else could stop them.
@@ -88,7 +88,7 @@ class ForecastTraining(Training[Prepared]):
             for one in chosen
         ]
 
-    def fit(self, settings: Any, data: Prepared, on_event: Callback) -> Fitted:
+    def fit(self, settings: Any, data: SeriesParts, on_event: Callback) -> Fitted:
         """Fit a model in closed form; of a statistical one, plan when it is fitted."""
         fitted = fit_closed_form(settings, data)
         if not isinstance(fitted.model, Statistical):
@@ -105,20 +105,20 @@ class ForecastTraining(Training[Prepared]):
             on_event(Note(f"{what}, since one fit takes about {plan.fit:,.1f} s"))
         return replace(fitted, seconds=plan.fit * len(data.panel.series))
 
-    def build(self, settings: Any, data: Prepared) -> Any:
+    def build(self, settings: Any, data: SeriesParts) -> Any:
         """Build the network."""
         return settings.model.build(data.sizes)
 
-    def fits(self, data: Prepared) -> int:
+    def fits(self, data: SeriesParts) -> int:
         """Count the refits too: each takes as long as the training, or less."""
         return 1 + count_refits(data)
 
-    def feed(self, settings: Any, data: Prepared) -> Feed:
+    def feed(self, settings: Any, data: SeriesParts) -> Feed:
         """Make batches of windows."""
         rows, inputs = settings.training.batching.batch_size, data.inputs(settings.model)
         return WindowFeed(inputs, data.origins("train"), rows, settings.seed)
 
-    def validate(self, model: Predictor, settings: Any, data: Prepared) -> float:
+    def validate(self, model: Predictor, settings: Any, data: SeriesParts) -> float:
         """Compute nats per step, or the training loss or CRPS where there is no likelihood."""
         nats, inputs, origins = 0.0, data.inputs(settings.model), data.origins("validation")
         origins = origins[:: -(-len(origins) // MAX_ORIGINS)]
@@ -132,22 +132,22 @@ class ForecastTraining(Training[Prepared]):
             nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
         return nats / (len(origins) * data.layout.horizon)
 
-    def size(self, data: Prepared) -> tuple[int, str]:
+    def size(self, data: SeriesParts) -> tuple[int, str]:
         """Count the windows."""
         return len(data.origins("train")), "windows"
 
-    def calibrate(self, fitted: Fitted, data: Prepared) -> ConformalIntervals:
+    def calibrate(self, fitted: Fitted, data: SeriesParts) -> ConformalIntervals:
         """Fit conformal offsets of intervals."""
         return calibrate(fitted, data)
 
-    def predict(self, fitted: Fitted, data: Prepared) -> Forecast:
+    def predict(self, fitted: Fitted, data: SeriesParts) -> Forecast:
         """Forecast the test part from origin to origin."""
         return walk_forward(fitted, data, data.origins("test"))
 
     def score(
         self,
         fitted: Fitted,
-        data: Prepared,
+        data: SeriesParts,
         predicted: Forecast,
         calibration: ConformalIntervals,
     ) -> Score:
@@ -161,26 +161,26 @@ class ForecastTraining(Training[Prepared]):
         return Score(*which, metrics, intervals, losses, unit, *size, count=len(origins))
 
     def trained(
-        self, run: Run, fitted: Fitted, data: Prepared, calibration: ConformalIntervals
+        self, run: Run, fitted: Fitted, data: SeriesParts, calibration: ConformalIntervals
     ) -> ForecastModel:
         """Make the forecaster."""
         return ForecastModel(run, fitted.settings, data, fitted.model, calibration)
 
     def measure(
-        self, trained: ForecastModel, data: Prepared, predicted: Forecast
+        self, trained: ForecastModel, data: SeriesParts, predicted: Forecast
     ) -> dict[str, Any]:
         """Measure the model by steps ahead and by series."""
         scored = _score(data, predicted, trained.conformal)
         return get_details(data, scored, trained.conformal)
 
     def diagnose(
-        self, run: Run, data: Prepared, scores: Sequence[Score], details: Mapping[str, Any]
+        self, run: Run, data: SeriesParts, scores: Sequence[Score], details: Mapping[str, Any]
     ) -> list[str]:
         """Describe each probable fault of the training and of the backtest."""
         return diagnose(run, data, scores, details)
 
     def finish(
-        self, trained: ForecastModel, fitted: Fitted, data: Prepared, predicted: Forecast
+        self, trained: ForecastModel, fitted: Fitted, data: SeriesParts, predicted: Forecast
     ) -> ForecastModel:
         """Save forecasts of the test for plots; refit on all steps, if the layout says so."""
         arrays = get_arrays(data, predicted, trained.conformal)
@@ -203,6 +203,6 @@ class ForecastTraining(Training[Prepared]):
 TRAINING = ForecastTraining()
 
 
-def _score(data: Prepared, predicted: Forecast, conformal: ConformalIntervals) -> ScoredForecast:
+def _score(data: SeriesParts, predicted: Forecast, conformal: ConformalIntervals) -> ScoredForecast:
     origins = data.origins("test")
     return score(predicted, data.inputs().targets(origins), data.scales(origins), conformal)
