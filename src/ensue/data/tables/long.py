@@ -177,11 +177,8 @@ def _choose_columns(
 ) -> LongTable:
     """Fill in the unset columns. Raises DataError for a column that does not exist."""
     if not sample:
-        raise DataError(
-            "the table has no rows",
-            where=str(path),
-            hint="give a table with a header and some rows",
-        )
+        what = "the table has no rows"
+        raise DataError(what, where=str(path), hint="give a table with a header and some rows")
     there = list(dict.fromkeys(name for row in sample for name in row))
     single = {
         role: getattr(settings, role)
@@ -221,11 +218,8 @@ def _choose_columns(
         raise DataError("no column holds the values of the steps", where=str(path), hint=hint)
     for role in (TIME, CHANNEL, STANDARD_ERROR):
         if role in (*value, *symbol, *settings.static):
-            raise DataError(
-                f"a column of values may not have the name {role!r}",
-                where=f"{path}:1",
-                hint="rename it",
-            )
+            what = f"a column of values may not have the name {role!r}"
+            raise DataError(what, where=f"{path}:1", hint="rename it")
     return settings.model_copy(update={**single, "value": value, "symbol": symbol})
 
 
@@ -285,12 +279,8 @@ def _add_row(
                     f"rows of {key!r}"
                 )
                 flag_hint = None if columns.id else "name the column of sequence ids with --id"
-                raise DataError(
-                    what,
-                    where=where,
-                    hint="give all rows of a sequence the same value",
-                    flag_hint=flag_hint,
-                )
+                hint = "give all rows of a sequence the same value"
+                raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
 
 
 def _read_time(cell: Any, columns: LongTable, where: str) -> float:
@@ -305,11 +295,8 @@ def _read_time(cell: Any, columns: LongTable, where: str) -> float:
 def _require(row: Mapping[str, Any], column: str, where: str) -> Any:
     value = row.get(column)
     if value is None or value == "":
-        raise DataError(
-            f"column {column!r} is empty in this row",
-            where=where,
-            hint="fill it in, or remove the row",
-        )
+        what = f"column {column!r} is empty in this row"
+        raise DataError(what, where=where, hint="fill it in, or remove the row")
     return value
 
 
@@ -349,9 +336,8 @@ def _sort_steps(
         yield Example(content, constants.get(columns.label), str(path), line, group, row, case=key)
     if unsorted:
         some = f"{unsorted:,} sequence{'s' * (unsorted > 1)}"
-        listener.on_finding(
-            Finding(str(path), f"the rows of {some} are not in order of time, and were sorted")
-        )
+        what = f"the rows of {some} are not in order of time, and were sorted"
+        listener.on_finding(Finding(str(path), what))
 
 
 def _refuse_duplicates(
@@ -364,9 +350,5 @@ def _refuse_duplicates(
             continue
         what = f"this row of {key!r} has the same time as line {sequence.lines[one]}"
         flag_hint = None if bands else "name a column of channels with --channel"
-        raise DataError(
-            what,
-            where=f"{path}:{sequence.lines[other]}",
-            hint="remove one, or merge them",
-            flag_hint=flag_hint,
-        )
+        where = f"{path}:{sequence.lines[other]}"
+        raise DataError(what, where=where, hint="remove one, or merge them", flag_hint=flag_hint)
