@@ -46,6 +46,13 @@ def series(name: str, seeds: int = 3, minutes: float = 2.0) -> None:
 
 def supernovae(folds: int = FOLDS, epochs: float = 30) -> None:
     """Train on four fifths of the objects, and score the fifth."""
+    with tempfile.TemporaryDirectory() as name:
+        pairs = write_folds(Path(name), folds)
+        report([train(*pair, epochs=int(epochs), seed=1, **ROLES) for pair in pairs])
+
+
+def write_folds(room: Path, folds: int = FOLDS) -> list[tuple[Path, Path]]:
+    """Write the files of train and test of each fold."""
     folder = DATA / "supernova_spcc_subset"
     curves = dict(
         np.load(folder / "light_curves.npz")
@@ -58,18 +65,12 @@ def supernovae(folds: int = FOLDS, epochs: float = 30) -> None:
         fold_of[np.random.Generator(np.random.Philox(1)).permutation(rows)] = (
             np.arange(len(rows)) % FOLDS
         )
-    found = []
-    with tempfile.TemporaryDirectory() as name:
-        for fold in range(folds):
-            parts = {
-                "train": np.flatnonzero(fold_of != fold),
-                "test": np.flatnonzero(fold_of == fold),
-            }
-            paths = [Path(name) / f"{part}-{fold}.csv" for part in parts]
-            for path, rows in zip(paths, parts.values(), strict=True):
-                write_table(path, curves, types, rows)
-            found.append(train(paths[0], paths[1], epochs=int(epochs), seed=1, **ROLES))
-    report(found)
+    pairs = []
+    for fold in range(folds):
+        pairs.append((room / f"train-{fold}.csv", room / f"test-{fold}.csv"))
+        for path, rows in zip(pairs[-1], (fold_of != fold, fold_of == fold), strict=True):
+            write_table(path, curves, types, np.flatnonzero(rows))
+    return pairs
 
 
 def write_table(path: Path, curves: Any, types: list[str], objects: Iterable[int]) -> None:

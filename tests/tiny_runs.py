@@ -66,7 +66,7 @@ def made(data: str, state: str, folder: Path, model: str = "lstm", **more: Any) 
     path.write_text(DATA[data])
     how: dict[str, Any] = {"model": model, "device": "cpu", **more}
     if model not in FITTED:
-        how["settings"] = SETTINGS
+        how["settings"] = [*SETTINGS, *more.get("settings", ())]
         how["size"] = "tiny"
     task = TASKS.get(data, data)
     if state == "finished" or model in FITTED:

@@ -27,7 +27,8 @@ from ensue.errors import Interrupted, RunError, UserError
 from ensue.tasks.generate.evaluation import evaluate
 from ensue.training.folder.arrays import pack_tensors, unpack_tensors
 
-KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
+MIXED: dict[str, Any] = {"settings": ["mixture.use=always"]}
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "characters": ("generate", "lstm", {}),
     "words": ("generate", "gru", {"codec": "words"}),
     "subwords": ("generate", "lstm", {"codec": "subwords"}),
@@ -52,10 +53,13 @@ KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "summary-features": ("forecasts", "summary-features", {}),
     "convolution": ("forecasts", "convolution", {}),
     "trees": ("trees", "tree", {}),
+    "mixed characters": ("generate", "lstm", MIXED),
+    "mixed texts": ("classify", "lstm", MIXED),
+    "mixed tags": ("tag", "lstm", MIXED),
 }
 SECONDS, BYTES = 20, 1 << 30
 """What one command may take with a tiny run."""
-QUICK = {"characters": 3, "texts": 3, "tagger": 3, "ridge": 5}
+QUICK = {"characters": 3, "mixed texts": 4, "mixed tags": 4, "ridge": 5}
 MUTANTS = 60
 """Of each kind of run, finished and killed: 2,880 in all."""
 

@@ -141,7 +141,8 @@ class SequenceClassifier(RunMixin, ClassifierMixin, BaseEstimator):
     def _settings(self, count: int) -> ClassifySettings:
         """Fill in all settings for `count` samples, as the task does."""
         codec = self.codec or ("measurements" if self.form_ == "tokens" else None)
-        assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
+        alone = "mixture.use=never"  # the validation part may be the training part
+        assignments = [alone, f"data.reader.name={READERS[self.form_]}", *self.settings]
         names = ("model", "size", "minutes", "epochs")
         proposal = CLASSIFY.propose(get_choices(self, names, codec=codec, assignments=assignments))
         settings: Any = proposal.settings

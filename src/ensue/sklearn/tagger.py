@@ -87,7 +87,9 @@ class SequenceTagger(RunMixin, BaseEstimator):
 
     def _settings(self, count: int) -> TagSettings:
         names = ("model", "size", "minutes", "epochs")
-        proposal = TAG.propose(get_choices(self, names, assignments=list(self.settings)))
+        proposal = TAG.propose(
+            get_choices(self, names, assignments=["mixture.use=never", *self.settings])
+        )
         settings: Any = proposal.settings
         if settings.vectors:
             raise ValueError(
