@@ -20,7 +20,7 @@ KEYS = {
 }
 ROW = {
     *("name", "role", "metrics", "intervals", "unit", "seconds", "parameters"),
-    *("count", "totals"),
+    *("count", "totals", "selected"),
 }
 
 

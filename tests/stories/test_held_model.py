@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ import ensue
 from ensue import api
 from ensue.cli.main import main
 from ensue.errors import Interrupted, RunError
+from ensue.models.pool import Choice, choose_members
+from ensue.tasks import pipeline
+from ensue.tasks.pipeline import HeldOut
+from ensue.tasks.tag.training import TagTraining
 from ensue.training.contract import Stage
 
 WORDS = {"good": "lovely warm fine", "bad": "cold dull broken"}
@@ -168,6 +173,28 @@ def test_a_named_model_is_trained_alone(tmp_path: Path, capsys: pytest.CaptureFi
     assert use("--config", str(tmp_path / "b" / "run.toml"), "--model", "nbsvm") == "never"
 
 
+def test_a_mixture_with_more_errors_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = TagTraining.held_out
+
+    def held_out(self: Any, fitted: Any, data: Any) -> HeldOut:
+        found = before(self, fitted, data)
+        return replace(found, cost=found.cost + bool(fitted.members))
+
+    def choose(*given: Any) -> Choice:
+        return replace(choose_members(*given), members=(0, 1), weights=np.full((2, 1), 0.5))
+
+    monkeypatch.setattr(pipeline, "choose_members", choose)
+    train("tag", tmp_path, "mixed")
+    monkeypatch.setattr(TagTraining, "held_out", held_out)
+    train("tag", tmp_path, "best")
+    assert result(tmp_path / "mixed")["rows"][-1]["name"] == "mixture"
+    found = result(tmp_path / "best")
+    assert found["rows"][-1]["name"] != "mixture"
+    assert any("a mixture of all, which has more errors" in one for one in found["selected"])
+
+
 @pytest.mark.parametrize("use", ["auto", "always"])
 @pytest.mark.parametrize("verb", ASK)
 def test_killed_after_the_training_it_ends_with_the_same_bits(
@@ -230,6 +257,14 @@ def test_a_damaged_mixture_is_refused_in_one_line(
         ensue.open(run)
     assert "\n" not in str(caught.value)
     assert "weights.safetensors" in str(caught.value)
+
+
+def test_a_temperature_out_of_range_is_refused(mixed: dict[str, Path], tmp_path: Path) -> None:
+    for number, wrong in enumerate((0.0, -1.0, 1e300)):
+        run = Path(shutil.copytree(mixed["classify"], tmp_path / f"run-{number}"))
+        bend(run, lambda arrays, _: arrays["temperatures"].fill(wrong))  # noqa: B023
+        with pytest.raises(RunError, match=r"weights.safetensors: .* a temperature is out"):
+            ensue.open(run)
 
 
 def test_members_larger_than_what_is_saved_take_no_memory(

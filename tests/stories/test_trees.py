@@ -28,6 +28,7 @@ SETTINGS = [
     "input_dropout=0",
     "output_dropout=0",
 ]
+NETWORK = ["--set", "mixture.use=never"]
 QUICK = [
     "--size",
     "tiny",
@@ -69,6 +70,7 @@ def run(folder: Path) -> str:
                 str(folder / "run"),
                 "--epochs",
                 "12",
+                *NETWORK,
                 *QUICK,
             ]
         )
@@ -173,7 +175,7 @@ def test_two_classes_leave_the_neutral_out(folder: Path) -> None:
         folder / "trees.txt",
         epochs=1,
         size="tiny",
-        settings=[merge],
+        settings=[merge, "mixture.use=never"],
         on_event=lambda e: notes.append(str(e)),
     )
     assert model.labels.names == ("bad", "good")
@@ -196,7 +198,12 @@ def test_wider_trees_get_a_cell_that_reads_them_and_others_are_refused(
     path.write_text(trees(wide=True))
     notes: list[str] = []
     model = api.train(
-        "classify", path, epochs=1, size="tiny", on_event=lambda event: notes.append(str(event))
+        "classify",
+        path,
+        epochs=1,
+        size="tiny",
+        settings=["mixture.use=never"],
+        on_event=lambda event: notes.append(str(event)),
     )
     assert isinstance(model.model, TreeModel)
     assert model.model.settings.cell == "child_sum"

@@ -109,6 +109,8 @@ class Choice:
     """Mean loss of the best model alone."""
     mixed: float
     """Mean loss of the mixture of all models."""
+    best: int
+    """Number of the best model alone."""
 
 
 def choose_members(
@@ -128,7 +130,7 @@ def choose_members(
     means = float(-logs[best].mean()), float(everything.mean())
     single = settings.use != "always" or len(logs) == 1
     if single and not _exceeds(-logs[best], everything, units, settings.gain):
-        return Choice((best,), np.ones((1, logs.shape[2])), means[0], *means)
+        return Choice((best,), np.ones((1, logs.shape[2])), means[0], *means, best)
     members, nats = tuple(range(len(logs))), everything
     while len(members) > 2:
         least = int(weights.max(1).argmin())
@@ -140,7 +142,7 @@ def choose_members(
         ):
             break
         members, weights, nats = fewer, less, of_fewer
-    return Choice(members, weights, float(nats.mean()), *means)
+    return Choice(members, weights, float(nats.mean()), *means, best)
 
 
 def fit_weights(logs: Nats) -> Nats:

@@ -72,7 +72,8 @@ def describe_choice(names: Sequence[str], found: Choice) -> str:
     # Adding 0 makes a -0 a 0.
     own, alone, mixed = (round(one, 4) + 0.0 for one in (found.nats, found.alone, found.mixed))
     if len(names) == 1:
-        nats = f"{own:.4f} nats per target against {mixed:.4f} of a mixture of all"
+        nats = f"{alone:.4f} nats per target against {mixed:.4f} of a mixture of all"
+        nats += ", which has more errors" * (len(found.members) > 1)
         return f"the model of the run, {names[0]}: {part} ({nats})"
     shares = (
         f"{name} ({weight:.0%})" for name, weight in zip(names, found.weights.mean(1), strict=True)

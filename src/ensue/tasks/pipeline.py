@@ -66,6 +66,10 @@ class HeldOut:
     """
     units: NDArray[np.int64]
     """Number of the independent unit that each item belongs to, such as its group or sentence."""
+    cost: float = 0.0
+    """Loss by which the table compares models, such as errors per example or 1 - F1."""
+    temperature: float = 1.0
+    """Temperature of the model in a mixture, fitted on the same part."""
 
 
 Baseline = tuple[Fitted, Score | None]
@@ -188,18 +192,23 @@ class Training(ABC, Generic[D]):
         on_event(Working("choosing the model on the validation part"))
         models = [*baselines, fitted]
         scored = [self.held_out(one, data) for one in models]
-        found = choose_members(
-            [one.log_likelihoods for one in scored], scored[0].units, settings.mixture
+        logs = [one.log_likelihoods for one in scored]
+        found = choose_members(logs, scored[0].units, settings.mixture)
+        members = tuple(
+            replace(models[number], temperature=scored[number].temperature)
+            for number in found.members
         )
-        members = tuple(models[number] for number in found.members)
-        selected = describe_choice([one.name for one in members], found)
+        names, best = [one.name for one in members], models[found.best]
         if len(members) == 1:
-            return replace(members[0], selected=(selected,))
+            return replace(best, selected=(describe_choice(names, found),))
         mixture = self.mix(members, found.weights, data)
         seconds = sum(one.seconds for one in members)
-        return Fitted(
-            mixture, seconds, (selected,), settings=settings, title="mixture", members=members
-        )
+        mixed = replace(best, model=mixture, seconds=seconds, title="mixture", members=members)
+        # Nats may gain where the errors that the table shows do not.
+        worse = self.held_out(mixed, data).cost > scored[found.best].cost
+        if worse and settings.mixture.use == "auto":
+            return replace(best, selected=(describe_choice([best.name], found),))
+        return replace(mixed, settings=settings, selected=(describe_choice(names, found),))
 
     def rehearse(
         self,

@@ -84,13 +84,18 @@ class TagTraining(Training[TaggedParts]):
     @torch.no_grad()
     def held_out(self, fitted: Fitted, data: TaggedParts) -> HeldOut:
         """Score the tag of each word of the validation part by its marginal probability."""
-        part = data["validation"]
-        target, found = np.asarray(part.steps["target"]), np.zeros(len(part.steps["target"]))
+        part, truth = data["validation"], make_truth(data["validation"], data.tags, data.known_tags)
+        found, predicted = np.zeros(len(truth.true)), np.zeros_like(truth.true)
         for places, distribution in distribute_tags(fitted.model, part):
-            marginals = distribution.marginals[distribution.real].cpu().double().numpy()
-            found[places] = marginals[np.arange(len(places)), target[places]]
+            real = distribution.real
+            marginals = distribution.marginals[real].cpu().double().numpy()
+            found[places] = marginals[np.arange(len(places)), truth.true[places]]
+            predicted[places] = distribution.mode[real].cpu().numpy()
         with np.errstate(divide="ignore"):
-            return HeldOut(np.log(found), np.repeat(part.static["sentence"], part.lengths))
+            logs = np.log(found)
+        return HeldOut(
+            logs, np.repeat(part.static["sentence"], part.lengths), truth.cost(predicted)
+        )
 
     def mix(self, members: Sequence[Fitted], weights: Any, data: TaggedParts) -> Pool:
         """Mix taggers; tags of spans follow each other as their scheme allows."""
