@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails, core_schema
+from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from ensue.atomic_io import HINT
 from ensue.errors import RunError, SettingError, UserError, did_you_mean
@@ -73,29 +73,30 @@ class Choice:
         """Pick the entry, then validate it as one of the union."""
         kinds = {name: handler.generate_schema(kind) for name, kind in self.catalogue.items()}
         union = core_schema.tagged_union_schema(kinds, discriminator="name")
-        return core_schema.with_info_before_validator_function(self._pick, union)
+        return core_schema.no_info_before_validator_function(self._pick, union)
 
-    def _pick(self, value: Any, field: ValidationInfo) -> Any:
+    def _pick(self, value: Any) -> Any:
         if isinstance(value, Settings):
             return value
         fields = {"name": value} if isinstance(value, str) else value
         if not isinstance(fields, Mapping):
-            raise SettingError(
-                f"{field.field_name!r} cannot be {value!r:.60}",
-                hint=did_you_mean("", self.catalogue),
+            raise _choice_error(
+                f"'{{path}}' cannot be {value!r:.60}", did_you_mean("", self.catalogue)
             )
         name = fields.get("name", self.usual)
         if not isinstance(name, str) or name not in self.catalogue:
-            raise SettingError(
-                f"there is no {field.field_name} {name!r:.60}",
-                hint=did_you_mean(str(name), self.catalogue),
-            )
+            hint = did_you_mean(str(name), self.catalogue)
+            raise _choice_error(f"there is no {{path}} {name!r:.60}", hint)
         for other in fields.keys() - self.catalogue[name].model_fields.keys():
             if takers := [key for key, one in self.catalogue.items() if other in one.model_fields]:
-                what = f"{field.field_name} {name!r} has no {other!r}"
                 hint = f"leave it out, or first choose {' or '.join(takers)}"
-                raise SettingError(what, hint=hint)
-        return (read_trusted if is_trusted(field) else read)(self.catalogue[name], fields)
+                raise _choice_error(f"{{path}} {name!r} has no {other!r}", hint)
+        return {**fields, "name": name}
+
+
+def _choice_error(what: str, hint: str | None) -> PydanticCustomError:
+    """Make the error of a choice, whose path pydantic knows: `{path}` stands for it."""
+    return PydanticCustomError("choice", "{what}", {"what": what, "hint": hint})
 
 
 def find_choice(field: FieldInfo) -> Choice | None:
@@ -211,6 +212,9 @@ def setting_error(
     """Build the error for the first wrong setting among the errors of pydantic."""
     first = details[0]
     path, within = _find_setting(first, kind)
+    if first["type"] == "choice":
+        text = first["ctx"]
+        return SettingError(text["what"].replace("{path}", path, 1), where=where, hint=text["hint"])
     if first["type"] == "extra_forbidden":
         hint = did_you_mean(str(first["loc"][-1]), getattr(within, "model_fields", ()))
         return SettingError(f"there is no setting {path!r}", where=where, hint=hint)
@@ -230,11 +234,14 @@ def _find_setting(detail: ErrorDetails, kind: Any) -> tuple[str, Any]:
     """
     path: list[str] = []
     for step in map(str, detail["loc"]):
+        if isinstance(kind, Choice):  # the step is the tag of its union
+            kind = kind.catalogue.get(step)
+            continue
         fields = getattr(kind, "model_fields", {})
         if path and step not in fields:
             break
         path.append(step)
-        kind = fields[step].annotation if step in fields else kind
+        kind = find_choice(fields[step]) or fields[step].annotation if step in fields else kind
     unknown = [str(detail["loc"][-1])] if detail["type"] == "extra_forbidden" else []
     return ".".join(path if path[-1:] == unknown else path + unknown), kind
 

@@ -9,11 +9,14 @@ import tiny_runs
 from pydantic import BaseModel
 from stub_statsforecast import install
 
+import ensue
 from ensue import api
 from ensue.cells import CELLS
-from ensue.errors import SettingError
-from ensue.settings import Choice, Settings, read, to_plain
+from ensue.errors import RunError, SettingError
+from ensue.settings import Choice, Settings, flatten, read, to_plain
 from ensue.tasks import TASKS, Choices
+from ensue.tasks.generate.settings import GenerateSettings
+from ensue.training.folder.run import Run
 
 
 def catalogue(field: Any) -> dict[str, type[Settings]]:
@@ -82,21 +85,21 @@ def test_a_name_chooses_a_class_with_the_settings_that_it_takes(verb: str) -> No
     [
         (
             ["schedule.factor=0.3"],
-            "--set schedule.factor=0.3: schedule 'cosine' has no 'factor'; leave it out, or first "
+            "--set schedule.factor=0.3: training.schedule 'cosine' has no 'factor'; leave it out, or first "
             "choose plateau",
         ),
         (
             ["optimiser=sgd", "beta2=0.9"],
-            "--set beta2=0.9: optimiser 'sgd' has no 'beta2'; leave it out, or first choose adamw",
+            "--set beta2=0.9: training.optimiser 'sgd' has no 'beta2'; leave it out, or first choose adamw",
         ),
         (
             ["loss_on=last"],
-            "--set loss_on=last: batching 'auto' has no 'loss_on'; leave it out, or first choose "
+            "--set loss_on=last: training.batching 'auto' has no 'loss_on'; leave it out, or first choose "
             "windows",
         ),
         (
             ["schedule=plateau", "schedule.factor=0.3", "schedule.name=cosine"],
-            "--set schedule.name=cosine: schedule 'cosine' has no 'factor'; leave it out, or first "
+            "--set schedule.name=cosine: training.schedule 'cosine' has no 'factor'; leave it out, or first "
             "choose plateau",
         ),
     ],
@@ -268,3 +271,66 @@ def test_no_setting_is_dead(verb: str, tmp_path: Path, monkeypatch: pytest.Monke
     install(monkeypatch)
     read = fields_read(verb, [*FIRST[verb], *FURTHER[verb]], tmp_path, monkeypatch)
     assert fields(TASKS[verb].settings) - read == set()
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_a_wrong_setting_is_named_by_its_whole_key(verb: str) -> None:
+    settings = TASKS[verb].settings()
+    keys = [key for key, _ in flatten(settings.model_dump(mode="json")) if key != "task"]
+    assert any(key.count(".") >= 2 for key in keys)
+    for key in keys:
+        *path, last = key.split(".")
+        values: Any = settings.model_dump(mode="json")
+        part = values
+        for step in path:
+            part = part[step]
+        good = part[last]
+        part[last] = {"no": "value"}
+        with pytest.raises(SettingError) as refused:
+            read(TASKS[verb].settings, values)
+        named = ".".join(path) if last == "name" and path else key
+        assert named in str(refused.value), key
+        if last != "name":
+            assert str(refused.value).startswith(f"'{key}' cannot be "), key
+        del part[last]
+        part[f"{last}q"] = good
+        with pytest.raises(SettingError) as refused:
+            read(TASKS[verb].settings, values)
+        if last != "name":
+            line = f"there is no setting '{key}q'; did you mean "
+            assert str(refused.value).startswith(line), str(refused.value)
+
+
+def test_the_whole_key_is_named_wherever_the_setting_stands(tmp_path: Path) -> None:
+    config = tmp_path / "some.toml"
+    config.write_text('[model]\nname = "sequence"\n[model.body]\nname = "recurrent"\nwidth = -1\n')
+    message = "'model.body.width' cannot be -1: input should be greater than or equal to 1"
+    given: dict[str, dict[str, Any]] = {
+        "--set width=-1": {"settings": ["width=-1"]},
+        str(config): {"config": config},
+    }
+    for where, how in given.items():
+        with pytest.raises(SettingError) as refused:
+            ensue.train("generate", config, **how)
+        assert str(refused.value) == f"{where}: {message}"
+    run = Run.create(tmp_path / "run", {"task": "generate", "sources": [], "settings": {}})
+    with run:
+        values = GenerateSettings().model_dump(mode="json", exclude_none=True)
+        values["model"]["body"]["width"] = -1
+        run.describe({"settings": values})
+    with pytest.raises(RunError) as stored:
+        ensue.open(tmp_path / "run")
+    assert message in str(stored.value)
+
+
+def test_a_choice_is_named_by_its_whole_key() -> None:
+    for values, line in {
+        "recurent": "there is no model.body 'recurent'; did you mean recurrent?",
+        "{path}": "there is no model.body '{path}'; choose from ",
+    }.items():
+        with pytest.raises(SettingError) as refused:
+            read(GenerateSettings, {"model": {"name": "sequence", "body": {"name": values}}})
+        assert str(refused.value).startswith(line)
+    with pytest.raises(SettingError) as refused:
+        read(GenerateSettings, {"model": {"name": "sequence", "body": [3]}})
+    assert str(refused.value).startswith("'model.body' cannot be [3]; choose from ")

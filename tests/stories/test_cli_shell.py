@@ -95,7 +95,7 @@ def test_help_is_quick() -> None:
         ),
         (
             "train classify --model convolution --set body.windows=[0]",
-            "--set body.windows=[0]: 'windows' cannot be 0: input should be greater than 0",
+            "--set body.windows=[0]: 'model.body.windows' cannot be 0: input should be greater than 0",
         ),
         (
             "train generate --set baseline.order=50",
@@ -115,10 +115,13 @@ def test_help_is_quick() -> None:
             "--minutes and --epochs: only one budget is allowed; give one",
         ),
         ("train generate --codec word", "there is no codec 'word'; did you mean words?"),
-        ("train generate --set body.width=0", "--set body.width=0: 'width' cannot be 0: "),
+        (
+            "train generate --set body.width=0",
+            "--set body.width=0: 'model.body.width' cannot be 0: ",
+        ),
         (
             "train generate --model ngram --set model.order=0",
-            "--set model.order=0: 'order' cannot be 0: ",
+            "--set model.order=0: 'model.order' cannot be 0: ",
         ),
         ("demo --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
         (
