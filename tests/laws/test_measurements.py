@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ensue.data.codecs.labels import LabelSettings, fit_labels
 from ensue.data.codecs.measurements import MeasurementCodec, Measurements, Scaling
+from ensue.data.labelled import Example
+from ensue.data.tables.rows import could_be_text
 from ensue.errors import DataError
 
 SETTINGS = [
@@ -137,3 +140,21 @@ def test_nothing_to_learn_from():
         DataError, match="there are no sequences of measurements; give some for training"
     ):
         MeasurementCodec.fit([], Measurements())
+
+
+@pytest.mark.parametrize("power", [-1020, -700, 300])
+def test_numbers_of_any_size_are_scaled_alike(power: int) -> None:
+    """The square of 2 ** -700 is 0, and numbers of that size seemed to be constant."""
+    values = np.random.default_rng(1).normal(3, 2, (50, 2))
+    for how in ("linear", "auto", "asinh"):
+        usual, tiny = (Scaling.fit(part, how) for part in (values, np.ldexp(values, power)))
+        np.testing.assert_allclose(tiny(np.ldexp(values, power)), usual(values), rtol=1e-9)
+    numbers = [f"{number!r}" for number in np.ldexp(values[:, 0], power).tolist()]
+    labels = [Example("x", number, "a.csv", 1) for number in numbers]
+    codec = fit_labels(labels, LabelSettings(), "regression", "")
+    assert codec.scale == pytest.approx(np.ldexp(values[:, 0].std(), power), rel=1e-9)
+
+
+def test_a_number_in_powers_of_ten_is_no_text() -> None:
+    assert not could_be_text([f"{number}e-07" for number in range(30)])
+    assert could_be_text([f"take {number} pills" for number in range(30)])

@@ -147,3 +147,31 @@ def test_panels_that_are_refused(
     assert len(lines) == 1
     assert told in lines[0]
     assert not run.exists()
+
+
+@pytest.mark.parametrize("name", ["id", "Series_ID", "item_id", "unique_id"])
+def test_numbers_are_ids_where_the_column_says_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{one},north,{month(step)},{value(step)}" for one in (7, 12) for step in ALL]
+    Path("a.csv").write_text("\n".join([f"{name},region,ds,y", *rows]) + "\n")
+    assert main(["check", "a.csv", "--task", "forecast"]) == 0
+    out, err = capsys.readouterr()
+    lines = [line.split()[:2] for line in out.splitlines()]
+    assert ["7", "84"] in lines
+    assert ["12", "84"] in lines
+    note = f"the column {name!r} is used as the id of the series; choose it with --id"
+    assert (note in out + err) == (name != "unique_id")
+
+
+def test_a_number_for_each_row_is_no_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{10 + 3 * step},{month(step)},{value(step)}" for step in ALL]
+    Path("a.csv").write_text("\n".join(["id,ds,y", *rows]) + "\n")
+    assert main(["check", "a.csv", "--task", "forecast"]) == 0
+    out, err = capsys.readouterr()
+    assert ["a", "84"] in [line.split()[:2] for line in out.splitlines()]
+    assert "unused column: 'id'" in out + err

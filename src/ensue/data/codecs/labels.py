@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from pydantic import TypeAdapter
 
+from ensue.data.codecs.measurements import find_moments
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Example
 from ensue.data.tables.number_format import NumberFormat
@@ -169,9 +170,8 @@ def fit_labels(
     """
     if kind == "regression":
         values = np.array([_parse_number(example.label) for example in train])
-        return LabelCodec(
-            kind, mean=float(values.mean()), scale=float(values.std()) or 1.0, decimal=mark
-        )
+        mean, scale = find_moments(values)
+        return LabelCodec(kind, mean=mean, scale=scale or 1.0, decimal=mark)
     every = [
         label
         for example in train

@@ -56,7 +56,7 @@ class Scaling:
             known = channel[~np.isnan(channel)].astype(np.float64)
             bend = _fit_bend(np.abs(known), how) if len(known) else None
             bent = _squash(known, bend) if len(known) else np.zeros(1)
-            mean, sd = float(bent.mean()), float(bent.std())
+            mean, sd = find_moments(bent)
             scaling.bend.append(bend)
             scaling.mean.append(mean)
             scaling.sd.append(sd if sd > 1e-12 * abs(mean) else 1.0)
@@ -72,6 +72,18 @@ class Scaling:
                 1,
             )
             return np.clip((bent - np.array(self.mean)) / np.array(self.sd), -FAR, FAR)
+
+
+def find_moments(values: Floats) -> tuple[float, float]:
+    """Return mean and standard deviation of numbers of any size.
+
+    >>> find_moments(np.array([1e-200, 3e-200])), find_moments(np.array([1e200, 3e200]))
+    ((2e-200, 1e-200), (2e+200, 1e+200))
+    """
+    # The square of a number below 1e-162 is 0. A power of 2 changes no other digit.
+    unit = np.ldexp(1.0, int(np.frexp(np.abs(values).max())[1]) - 1)
+    scaled = values / unit
+    return float(scaled.mean() * unit), float(scaled.std() * unit)
 
 
 def _fit_bend(sizes: Floats, how: Scale) -> float | None:

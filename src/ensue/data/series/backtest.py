@@ -187,8 +187,10 @@ def describe(panel: Panel, layout: Layout, short: Panel) -> str:
     what = f"{count} series" + (
         f" of {len(panel.channels)} channels" if len(panel.channels) > 1 else ""
     )
+    season = "no season (--season N sets one)"
     what += (
-        f", a step is {panel.frequency.one}, a season {layout.season} steps; the horizon is "
+        f", a step is {panel.frequency.one}, "
+        f"{season if layout.season == 1 else f'a season {layout.season} steps'}; the horizon is "
         f"{layout.horizon} steps, the context {layout.window}; the test is the last {layout.test} "
         f"steps, validation and calibration the {layout.validation_steps} before"
     )

@@ -23,7 +23,8 @@ class SeriesSettings(PartFiles):
     """How time series are read from files."""
 
     id: Annotated[str, Flag()] = ""
-    """Column of series ids; by default `unique_id`, or the only column of words."""
+    """Column of series ids; by default `unique_id`, `series_id`, `item_id` or `id`, or the only
+    column of words."""
     time: Annotated[str, Flag()] = ""
     """Column of times: dates, months, quarters, integers; by default `ds`, or the first such."""
     target: Annotated[tuple[str, ...], Flag()] = ()

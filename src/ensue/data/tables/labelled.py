@@ -62,14 +62,14 @@ class LabelledTable(Settings):
         there = self.model_copy(update={"header": _find_header(files[0], self, listener)})
         sample = _read_sample(files[0], there)
         found = _choose_columns(files[0], there, sample, labelled)
-        guessed = [
-            f"the {role} from column {getattr(found, role)!r}"
-            for role in ("text", "label")
-            if not getattr(self, role)
-        ]
+        guessed = [role for role in ("text", "label") if not getattr(self, role)]
         if labelled and guessed:
-            hint = "choose with --text and --label" if len(sample[0]) > 2 else None
-            listener.on_finding(Finding(str(files[0]), f"read {' and '.join(guessed)}", hint))
+            columns = " and ".join(
+                f"the {one} from column {getattr(found, one)!r}" for one in guessed
+            )
+            flags = " and ".join(f"--{one}" for one in guessed)
+            hint = f"choose with {flags}" if len(sample[0]) > 2 else None
+            listener.on_finding(Finding(str(files[0]), f"read {columns}", hint))
         return found
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:

@@ -100,7 +100,9 @@ class LongTable(Settings):
             listener.on_finding(Finding(str(files[0]), f"read with {_describe(columns)}"))
         there = dict.fromkeys(name for row in sample for name in row)
         inputs = (*columns.value, *columns.symbol, *columns.static)
-        report_simulated(files[0], there, inputs, (columns.label, columns.group), listener)
+        # Whoever names values leaves out the other columns, those of the truth too.
+        seen = inputs if self.value or self.symbol else there
+        report_simulated(files[0], seen, inputs, (columns.label, columns.group), listener)
         return columns
 
     def _with_decimal(

@@ -23,6 +23,8 @@ from ensue.data.tables.time_columns import find_saved_index, find_time_column, m
 from ensue.data.tables.times import TimeFormat, find_time_format, format_time, is_filled, read_time
 from ensue.errors import DataError
 
+USUAL_IDS = ("series_id", "item_id", "id")
+"""Further names of columns of ids, if their values repeat."""
 OFFSET = re.compile(r"(T\d{4,6}|:\d\d(\.\d+)?)\s?(Z|UTC|[+-]\d\d:?\d\d)$")
 """The offset from UTC at the end of a time."""
 
@@ -85,7 +87,8 @@ def find_roles(
     free = [column for column in others if column != time]
     if saved := [repr(name) if name else "without a name" for name in index if name != time]:
         what = f"the column {saved[0]} numbers the rows like a saved index, and is left out"
-        _report(listener, source, what, "choose columns with --target")
+        hint = None if settings.target else "choose columns with --target"
+        _report(listener, source, what, hint)
     cells = {name: source.cells[name] for name in (*free, *settings.target, *covariates)}
     before = {name: NumberFormat(**form) for name, form in like.get("numbers", {}).items()}
     numbers = find_number_formats(cells, settings.decimal, before)
@@ -124,12 +127,20 @@ def _find_id(
     """Find the column of ids by its name or its values; "" if there is none."""
     if named := next((name for name in free if name.lower() == "unique_id"), ""):
         return named
-    ids = [one for one in words if may_be_ids(source.cells[one], source.cells[time])]
+    times = source.cells[time]
+    # A column of numbers is known by its name, unless it numbers the rows.
+    ids = [name for name in free if name.lower() in USUAL_IDS and _repeats(source.cells[name])]
+    ids = [one for one in ids if may_be_ids(source.cells[one], times)][:1]
+    ids = ids or [one for one in words if may_be_ids(source.cells[one], times)]
     if len(ids) != 1 or len(free) == 1:
         return ""
     what = f"the column {ids[0]!r} is used as the id of the series"
     _report(listener, source, what, "choose it with --id")
     return ids[0]
+
+
+def _repeats(cells: Sequence[Any]) -> bool:
+    return len(set(map(str, cells))) < len(cells)
 
 
 def _find_target(
@@ -242,5 +253,5 @@ def _first(cells: Sequence[Any]) -> Any:
     return next(filter(is_filled, cells), None)
 
 
-def _report(listener: Listener, source: Source, what: str, hint: str) -> None:
+def _report(listener: Listener, source: Source, what: str, hint: str | None) -> None:
     listener.on_finding(Finding(source.name, what, hint))

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 from ensue.data.contract import Listener
 from ensue.data.files import RATIO, get_suffix, why_unreadable
 from ensue.data.readers.lines import MAX_LINE_LENGTH, read_lines
+from ensue.data.tables.numbers import as_float
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, did_you_mean, with_article
 
@@ -268,7 +269,8 @@ SAMPLED_ROWS = 200
 def could_be_text(values: Sequence[Any]) -> bool:
     """Distinguish text from numbers, dates and labels: it has letters, and rarely repeats."""
     texts = [value for value in values if isinstance(value, str) and value.strip()]
-    worded = sum(any(character.isalpha() for character in text) for text in texts)
+    # The letter of 1e-5 makes no text of a number.
+    worded = sum(any(map(str.isalpha, text)) and as_float(text) is None for text in texts)
     return bool(texts) and worded > len(texts) / 2 and len(set(texts)) > len(texts) / 2
 
 

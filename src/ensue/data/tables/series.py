@@ -133,11 +133,8 @@ def read_series(
         else None
     ):
         where = "in two files" if len(sources) > 1 else "twice"
-        hint = (
-            "merge it into one file"
-            if len(sources) > 1
-            else "give each row a name of its own, or choose it with --id"
-        )
+        hint = "merge it into one file" if len(sources) > 1 else "give each row a name of its own"
+        hint += ", or choose it with --id" * (len(sources) == 1 and not settings.id)
         raise DataError(f"the series {twice!r} occurs {where}", where=sources[-1].name, hint=hint)
     return found, first or Roles("", "", ("value",), False, TimeFormat(), {})
 

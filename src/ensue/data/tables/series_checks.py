@@ -173,7 +173,7 @@ def check_steps(one: Read, frequency: Frequency, settings: SeriesSettings) -> Se
     )
     distances = count_steps(times, frequency)
     for row in np.flatnonzero(distances != 1):
-        _refuse(one, times, int(row) + 1, distances, frequency, filled=bool(settings.fill))
+        _refuse(one, times, int(row) + 1, distances, frequency, settings)
     if settings.fill:
         _refuse_far(one, times, distances, frequency)
         series = _fill_gaps(series, distances, frequency, settings.fill)
@@ -183,19 +183,23 @@ def check_steps(one: Read, frequency: Frequency, settings: SeriesSettings) -> Se
 
 
 def _refuse(
-    one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool
+    one: Read,
+    times: Times,
+    row: int,
+    distances: np.ndarray,
+    frequency: Frequency,
+    settings: SeriesSettings,
 ) -> None:
     distance = distances[row - 1]
     what = f"{format_time(times[row])} of {one.series.name!r}"
     where = one.rows[row]
     if distance == 0 and times[row] == times[row - 1]:
         hint = "keep one of the rows, or, if clocks went back, write the offset: 02:00+01:00"
-        raise DataError(
-            f"the time {what} occurs twice", where=where, hint=hint, flag_hint="name an --id"
-        )
+        name = None if settings.id else "name an --id"
+        raise DataError(f"the time {what} occurs twice", where=where, hint=hint, flag_hint=name)
     if times[row] < times[row - 1]:
         hint = "sort the rows of each series by time"
-        flag_hint = "name the column of series ids with --id"
+        flag_hint = None if settings.id else "name the column of series ids with --id"
         raise DataError(
             f"the time {what} comes after {format_time(times[row - 1])}",
             where=where,
@@ -210,7 +214,7 @@ def _refuse(
     )
     if distance != round(distance) or alike:
         raise _two_frequencies(one, times, row, frequency, None)
-    if not filled:
+    if not settings.fill:
         gap = (
             f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} "
             f"before {what}"

@@ -117,9 +117,7 @@ def read_rows(
         f"each row is read as a series, named by {' and '.join(map(repr, ids))}, with "
         f"{len(layout.steps):,} {steps} steps"
     )
-    hint = "choose its name with --id" + (
-        "" if layout.dated else ", and give a --season, which numbers do not imply"
-    )
+    hint = None if settings.id else "choose its name with --id"
     listener.on_finding(Finding(where, what, hint))
     if form.ambiguity:
         listener.on_finding(

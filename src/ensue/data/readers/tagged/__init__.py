@@ -164,13 +164,11 @@ class TaggedReader(LabelledReader):
 
     def _report_format(self, path: Path, described: str, listener: Listener) -> None:
         """Report how a file is read, unless the settings give all of it."""
-        chosen = self.settings.word and self.settings.column
-        if self.settings.format == "auto" or (described.startswith("columns") and not chosen):
-            others = (
-                "choose others with --word and --column, or "
-                if described.startswith("columns")
-                else ""
-            )
+        columns = described.startswith("columns")
+        guessed = [one for one in ("word", "column") if columns and not getattr(self.settings, one)]
+        if self.settings.format == "auto" or guessed:
+            flags = " and ".join(f"--{one}" for one in guessed)
+            others = f"choose others with {flags}, or " if guessed else ""
             flag_hint = (
                 FOR_USE if not self.tagged else None if self.remembered else others + FOR_TRAINING
             )
