@@ -35,7 +35,7 @@ ROOM_LINES = {
     # 2026-11-30: +60 for forecasts from any origins, which `tasks` has no more.
     "decoding": 1_310,
     "engine": 3_450,
-    # 2026-11-30: +3 for mixed predictions of labels.
+    # 2026-11-30: +21 for mixed predictions of labels.
     "evaluation": 1_271,
     "heads": 550,
     # 2026-11-30: +65 for the pictures of report.html.

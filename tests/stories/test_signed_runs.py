@@ -344,6 +344,20 @@ def test_a_codec_that_nobody_wrote(
     assert "\n" not in str(caught.value)
 
 
+def test_a_description_of_data_that_run_toml_cannot_hold(
+    wholes: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(wholes("mixed tags"), tmp_path / "run"))
+    (wholes("mixed tags").parent / "tag.tsv").unlink(missing_ok=True)  # else it is read again
+    path = run / "cache" / "contents.json"
+    values = json.loads(path.read_text())
+    values["about"]["format"] = None
+    path.write_bytes(dumped(values))
+    signed(run)
+    with pytest.raises(RunError, match=r"contents\.json: the file is damaged"):
+        api.resume(run)
+
+
 HUGE: list[tuple[str, str, int]] = [
     ("characters", "model.embedding", 30_000_000),
     ("characters", "model.body.width", 20_000),

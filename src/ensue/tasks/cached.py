@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import tomli_w
+
 from ensue.atomic_io import format_errors, write_errors
 from ensue.cache import Cache
 from ensue.data.dataset import CONTENTS, Dataset, Prepared
@@ -99,6 +101,7 @@ class DataSource(Generic[S, D]):
         dataset, values = found
         with format_errors(str(folder / CONTENTS)):
             about = {**values["about"], "files": dict(values["about"]["files"])}
+            tomli_w.dumps(about)  # raises for what run.toml cannot hold
             return Prepared(dataset, about, list(map(str, values["findings"])))
 
 
