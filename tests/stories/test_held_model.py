@@ -18,7 +18,7 @@ import ensue
 from ensue import api
 from ensue.cli.main import main
 from ensue.errors import Interrupted, RunError
-from ensue.models.pool import Choice, choose_members
+from ensue.models.pool import Choice, Pool, choose_members
 from ensue.tasks import pipeline
 from ensue.tasks.pipeline import HeldOut
 from ensue.tasks.tag.training import TagTraining
@@ -130,6 +130,30 @@ def test_what_a_mixture_predicts_does_not_depend_on_the_batch(mixed: dict[str, P
     assert tagger.tag(sentences) == [tagger.tag([one])[0] for one in sentences]
 
 
+@pytest.mark.parametrize("kind", ["ordinal", "multilabel", "regression"])
+def test_every_kind_of_label_is_mixed(kind: str, tmp_path: Path) -> None:
+    dice, rows = random.Random(3), []
+    for _ in range(200):
+        mood = dice.randrange(3)
+        text = f"{['dull', 'plain', 'lovely'][mood]} {dice.choice('xyz')}"
+        several = "|".join([f"m{mood}", *(["x"] if "x" in text else [])])
+        label = {"ordinal": mood, "multilabel": several, "regression": mood + dice.random() / 9}
+        rows.append(f"{text},{label[kind]}")
+    (tmp_path / "rows.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    settings = [*SETTINGS, "mixture.use=always", f"data.labels.kind={kind}"]
+    settings += ["data.labels.delimiter=|"] if kind == "multilabel" else []
+    model = ensue.train(
+        "classify", tmp_path / "rows.csv", out=tmp_path / "run", settings=settings, device="cpu"
+    )
+    assert type(model.model) is Pool
+    texts = ["lovely x", "dull y"]
+    again = ensue.open(tmp_path / "run")
+    assert (again.predictions(texts).scores == model.predictions(texts).scores).all()
+    assert again.evaluate().metrics == result(tmp_path / "run")["metrics"]
+    first, second = (one.label for one in again.classify(texts))
+    assert first != second
+
+
 def test_mixed_tags_are_spans(mixed: dict[str, Path]) -> None:
     dice = random.Random(1)
     words = ["the", "N1", "N2", "sees", "Unknown", "N39"]
@@ -195,8 +219,9 @@ def test_a_mixture_with_more_errors_is_not_held(
     assert any("a mixture of all, which has more errors" in one for one in found["selected"])
 
 
-@pytest.mark.parametrize("use", ["auto", "always"])
-@pytest.mark.parametrize("verb", ASK)
+@pytest.mark.parametrize(
+    ("verb", "use"), [("classify", "auto"), *((verb, "always") for verb in ASK)]
+)
 def test_killed_after_the_training_it_ends_with_the_same_bits(
     verb: str, use: str, tmp_path: Path
 ) -> None:
