@@ -163,11 +163,9 @@ class Memory:
 
 def _piece(like: Tensor, numbers: int) -> Tensor:
     """Allocate memory; a large piece is aligned to whole large pages."""
-    large = (
-        PAGE // like.element_size()
-        if like.device.type == "cpu" and numbers * like.element_size() >= LARGE
-        else 1
-    )
+    large = 1
+    if like.device.type == "cpu" and numbers * like.element_size() >= LARGE:
+        large = PAGE // like.element_size()
     whole = like.new_empty(-(-numbers // large) * large + large - 1)
     first = -whole.data_ptr() % PAGE // like.element_size() if large > 1 else 0
     use_large_pages(whole[first:].data_ptr(), whole[first:].nbytes)

@@ -79,11 +79,9 @@ def check_state(
         if like is not None:
             _check_kind(state, like, place)
         return
-    same = (
-        state.keys() == shapes.keys()
-        if isinstance(state, dict) and isinstance(shapes, dict)
-        else None
-    )
+    same = None
+    if isinstance(state, dict) and isinstance(shapes, dict):
+        same = state.keys() == shapes.keys()
     if same is None:
         same = (
             isinstance(state, tuple | list)

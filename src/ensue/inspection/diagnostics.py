@@ -72,11 +72,9 @@ def diagnose_labels(
     holds label counts per part, `metrics` the rows of metrics.jsonl. If costs are 1 - a metric such
     as F1, `metric` is its name.
     """
-    found = (
-        worse_than_baseline(costs[-1][1], dict(costs[:-1]), _time_helps(metrics), metric)
-        if costs
-        else []
-    )
+    found = []
+    if costs:
+        found = worse_than_baseline(costs[-1][1], dict(costs[:-1]), _time_helps(metrics), metric)
     for part in ("validation", "test") if counts else ():
         found += label_shift(part, counts["train"], counts[part])
     return found + unrecognised(recalls, len(metrics) > 1 and _time_helps(metrics))

@@ -67,11 +67,9 @@ class FastText(Settings):
                 word.removeprefix(self.prefix) for word in words if word.startswith(self.prefix)
             ]
             # A line without labels stays unchanged: its white space may carry information.
-            text = (
-                " ".join(word for word in words if not word.startswith(self.prefix))
-                if labels
-                else line.text
-            )
+            text = line.text
+            if labels:
+                text = " ".join(word for word in words if not word.startswith(self.prefix))
             where = f"{line.file}:{line.line}"
             if "" in labels:
                 hint = f"write {self.prefix}NAME, without a blank between"

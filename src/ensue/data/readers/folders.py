@@ -65,13 +65,9 @@ class Folders(Settings):
         short = len({_get_class(path, by_folder=False) for path in files}) > 1
         lines = partial(self._read_lines, short=short)
         above = commonpath(folders)
-        read = (
-            partial(self._read_file, above=above)
-            if len(folders) > 1
-            else lines
-            if labelled
-            else self._read_plain
-        )
+        read = lines if labelled else self._read_plain
+        if len(folders) > 1:
+            read = partial(self._read_file, above=above)
         elsewhere = "name a folder with a file for each class"
         return FunctionReader(
             lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere

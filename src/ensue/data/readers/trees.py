@@ -54,11 +54,9 @@ def parse_tree(line: str, where: str | None = None) -> Tree:
         if text not in ("(", ")"):
             open_nodes[-1][0].append(text)
         elif open_nodes and not open_nodes[-1][0]:
-            what = (
-                "opens where a label should stand"
-                if text == "("
-                else "closes before there is a label"
-            )
+            what = "closes before there is a label"
+            if text == "(":
+                what = "opens where a label should stand"
             raise _make_error(f"a bracket {what}", where, at)
         elif text == "(":
             open_nodes.append(([], [], at))

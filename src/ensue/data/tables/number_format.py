@@ -240,11 +240,9 @@ def _decide_doubtful(
     divides = longest <= 3 if bare else mark == ","
     value = example.replace(mark, "") if divides else example.replace(mark, ".")
     name = "point" if mark == "." else "comma"
-    why = (
-        f"numbers without a {name} are {'below' if divides else 'above'} 1000"
-        if bare
-        else f"all have a {name}"
-    )
+    why = f"all have a {name}"
+    if bare:
+        why = f"numbers without a {name} are {'below' if divides else 'above'} 1000"
     return NumberFormat(
         other if divides else mark, sign, f"{example!r} is read as {value}, because {why}"
     )

@@ -115,11 +115,9 @@ class Ridge(WindowModel, Predictor, Forecasting):
 
     def _solve(self, train: Windows) -> dict[tuple[str, float], Array]:
         """Solve for the weights of each anchor and penalty; the last row is the intercept."""
-        names = (
-            list(compute_anchors(next(iter(train())), self.sizes))
-            if self.anchor == UNSELECTED
-            else [self.anchor]
-        )
+        names = [self.anchor]
+        if self.anchor == UNSELECTED:
+            names = list(compute_anchors(next(iter(train())), self.sizes))
         count, means, products, across = self._moments(train, names)
         features = len(products)
         spread = np.sqrt(np.maximum(np.diag(products) / count, 0))

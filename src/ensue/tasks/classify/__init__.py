@@ -62,11 +62,9 @@ def _propose(choices: Choices) -> Proposal:
             one.startswith("model.auxiliary") for one in choices.assignments
         )
         name = "lstm" if auxiliary else "convolution"
-        why = (
-            "the auxiliary loss needs a unidirectional model"
-            if auxiliary
-            else "fast, and accurate on short texts"
-        )
+        why = "fast, and accurate on short texts"
+        if auxiliary:
+            why = "the auxiliary loss needs a unidirectional model"
         reasons.append(f"model {name}: {why} (choose with --model)")
     settings = with_model(settings, choices, MODELS, name)
     settings = apply_overrides(with_budget(settings, choices), choices)

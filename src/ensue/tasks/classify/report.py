@@ -41,11 +41,9 @@ def remarks(result: Result) -> list[str]:
     sets = details["prediction_sets"]
     if "mean_size" in sets:
         what = "prediction sets"
-        size = (
-            f"{sets['mean_size']:.2f} labels on average"
-            if sets.get("finite", True)
-            else f"every label ({FEW})"
-        )
+        size = f"every label ({FEW})"
+        if sets.get("finite", True):
+            size = f"{sets['mean_size']:.2f} labels on average"
     else:
         what = "prediction intervals"
         size = (

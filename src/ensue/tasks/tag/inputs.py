@@ -129,11 +129,9 @@ def _split(model: TagModel, lines: Iterable[str], form: Form) -> Iterator[tuple[
 
 
 def _describe(model: TagModel, form: Form) -> str:
-    words = (
-        "into words as in the training data"
-        if model.tokenizer
-        else "into words by ensue's own rules"
-    )
+    words = "into words by ensue's own rules"
+    if model.tokenizer:
+        words = "into words as in the training data"
     if form == "lines":
         return f"read as one sentence a line, split {words}"
     if model.tokenizer:

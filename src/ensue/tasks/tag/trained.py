@@ -167,11 +167,9 @@ class TagModel(Trained):
                 own_probabilities = probabilities[place].tolist()
                 yield TaggedSentence(sentence, words, tags, own_probabilities, own_known)
         if count and not any_known:
-            what = (
-                f"none of the {count:,} words was in training"
-                if count > 1
-                else "its word was not in training"
-            )
+            what = "its word was not in training"
+            if count > 1:
+                what = f"none of the {count:,} words was in training"
             hint = "tags are guesses by spelling and context; give text like the training data"
             listener.on_finding(Finding("the data", what, hint))
 

@@ -203,11 +203,9 @@ def find_layout(
     if tag is None:
         tag = at.tag if at else _find_tag_column(found, least, word)
     if requested.tagged and requested.tag and tag == word:
-        flag_hint = (
-            "name the column of the words with --word"
-            if not requested.word
-            else "name another with --column"
-        )
+        flag_hint = "name another with --column"
+        if not requested.word:
+            flag_hint = "name the column of the words with --word"
         what = f"the word and its tag both are column {tag + 1}"
         raise DataError(what, where=where, hint=flag_hint)
     if requested.tagged and tag == word:
@@ -314,11 +312,9 @@ def _resolve(column: str, names: Sequence[str], where: str) -> int:
         return names.index(column)
     if column.isascii() and column.isdecimal() and 0 < int(column[:9]) < 10_000:
         return int(column) - 1
-    hint = (
-        did_you_mean(column, names)
-        if names
-        else "give its number, from 1, or the name that the first line has"
-    )
+    hint = "give its number, from 1, or the name that the first line has"
+    if names:
+        hint = did_you_mean(column, names)
     raise DataError(f"there is no column {column!r}", where=where, hint=hint)
 
 

@@ -16,11 +16,9 @@ def get_conllu_column(requested: str, default: str, known: tuple[str, ...], what
 
     Raises SettingError if `known` lacks it.
     """
-    name = (
-        CONLLU[int(requested) - 1]
-        if requested.isdecimal() and 0 < int(requested[:9]) <= len(CONLLU)
-        else requested or default
-    )
+    name = requested or default
+    if requested.isdecimal() and 0 < int(requested[:9]) <= len(CONLLU):
+        name = CONLLU[int(requested) - 1]
     if name not in known:
         flag_hint = "word" if "form" in known else "column"
         hint = did_you_mean(requested, known)
