@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.tables.places import Places
 from ensue.data.tables.series import build_panel
+from ensue.data.tables.series_rows import Places
 from ensue.data.tables.sources import Source, read_frame
 from ensue.evaluation.forecasting.conformal import LEVELS
 from ensue.settings import to_plain

@@ -17,11 +17,31 @@ from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Series, SeriesSettings
 from ensue.data.tables.number_format import NumberFormat, find_number_formats
 from ensue.data.tables.numbers import LARGEST, as_float, read_count, series_number_error
-from ensue.data.tables.places import Places
 from ensue.data.tables.rows import SAMPLED_ROWS
 from ensue.data.tables.series_checks import Read
 from ensue.data.tables.times import find_time_format, is_filled, read_time, read_times
 from ensue.errors import DataError
+
+
+class Places(Sequence[str]):
+    """A place for each row: a common beginning and a number, joined when a message names it.
+
+    >>> import numpy as np
+    >>> places = Places("a.csv:", np.array([2, 3, 5]))
+    >>> places[1], list(places[1:])
+    ('a.csv:3', ['a.csv:3', 'a.csv:5'])
+    """
+
+    def __init__(self, begin: str, numbers: NDArray[Any]) -> None:
+        self.begin, self.numbers = begin, numbers
+
+    def __getitem__(self, at: Any) -> Any:
+        found = self.numbers[at]
+        return Places(self.begin, found) if found.ndim else f"{self.begin}{found}"
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
 
 M3_ENDING, M3_COLUMNS = "values...", 6
 """The end of an M3 header with one series per line, and the number of columns before the values."""

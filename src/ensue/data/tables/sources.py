@@ -15,12 +15,12 @@ from ensue.data.contract import SILENT, Listener
 from ensue.data.files import find_files, get_suffix
 from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.tables.places import Places
 from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings, read_frame_rows
 from ensue.data.tables.series_checks import Read
 from ensue.data.tables.series_rows import (
     FEWEST,
     M3_ENDING,
+    Places,
     find_row_layout,
     read_m3_rows,
     read_rows,

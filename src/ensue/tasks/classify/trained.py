@@ -40,9 +40,8 @@ from ensue.models.pool import Pool
 from ensue.models.tree_leaves import build_classifier
 from ensue.settings import read
 from ensue.tasks.cached import CODEC
-from ensue.tasks.classify.column_names import as_columns, rename_columns, with_training_names
 from ensue.tasks.classify.data import DATA
-from ensue.tasks.classify.inputs import open_reader
+from ensue.tasks.classify.inputs import as_columns, open_reader, rename_columns, with_training_names
 from ensue.tasks.classify.predicting import TEMPERATURES, get_groups, get_targets, predict
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained

@@ -21,21 +21,19 @@ from ensue.models.sequence import SequenceModel
 from ensue.tasks.fitting import MIN_TRAINING_SHARE, RESERVED_SHARE, Budget, Fitted
 from ensue.tasks.generate.baselines import (
     NgramFit,
+    Predicted,
+    describe_choice,
+    describe_sample,
     fit_ngram_baseline,
+    fit_simple,
     note_cuts,
+    report_share,
     take_last,
 )
 from ensue.tasks.generate.data import DATA
 from ensue.tasks.generate.ngram_budget import Share
 from ensue.tasks.generate.pretrained import FineTuning, score_validation
 from ensue.tasks.generate.report import TEXT, retrain_flags
-from ensue.tasks.generate.scoring import (
-    Predicted,
-    describe_choice,
-    describe_sample,
-    fit_simple,
-    report_share,
-)
 from ensue.tasks.generate.settings import MODELS
 from ensue.tasks.generate.trained import TextModel
 from ensue.tasks.pipeline import Baseline, Training
