@@ -205,6 +205,27 @@ def test_sources_that_nobody_described_are_refused(
         api.resume(stopped)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"about": {"files": {}, "format": None}},
+        {"about": {"files": {}, "format": "\ud800"}},
+        {"findings": ["\ud800"]},
+    ],
+)
+def test_a_description_that_run_toml_cannot_hold_is_read_again(
+    change: Any, runs: tuple[str, Path], run: Callable[[str], Path]
+) -> None:
+    stopped = run("stopped")
+    path, sums = stopped / "cache" / "contents.json", stopped / "cache" / "sums.json"
+    contents, known = json.loads(path.read_text()), json.loads(sums.read_text())
+    path.write_text(json.dumps(contents | change))
+    known["sha256"]["contents.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    sums.write_text(json.dumps(known))
+    api.resume(stopped)
+    assert weights(stopped) == weights(runs[1] / "finished")
+
+
 def test_evaluate_gives_the_same_figures_from_a_damaged_cache(
     runs: tuple[str, Path], run: Callable[[str], Path]
 ) -> None:

@@ -101,8 +101,9 @@ class DataSource(Generic[S, D]):
         dataset, values = found
         with format_errors(str(folder / CONTENTS)):
             about = {**values["about"], "files": dict(values["about"]["files"])}
-            tomli_w.dumps(about)  # raises for what run.toml cannot hold
-            return Prepared(dataset, about, list(map(str, values["findings"])))
+            findings = list(map(str, values["findings"]))
+            tomli_w.dumps({"data": about, "notes": findings}).encode()  # as run.toml will hold them
+            return Prepared(dataset, about, findings)
 
 
 def save_codecs(run: Run, codecs: Mapping[str, Any]) -> None:
