@@ -23,8 +23,9 @@ from ensue.heads.numbers import NUMBERS
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.contract import Loss
 from ensue.models.direct import MLPSettings
-from ensue.models.distributions import Normals, Sampled
+from ensue.models.distributions import Normals, Sampled, average
 from ensue.models.forecaster_contract import Sizes
+from ensue.models.quantile_pool import QuantilePool
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
@@ -35,6 +36,8 @@ from ensue.training.folder.run import Run
 
 HISTORY = ("naive", "seasonal-naive", "drift", "ets", "theta", "arima")
 """Models that are fitted to the whole past of a series at each origin."""
+MIXED = ("mixed ridge", "mixed mlp", "mixed gru")
+"""Mixtures of a model and of the baselines."""
 SCALE = torch.tensor(7.0, dtype=torch.float64)
 
 
@@ -258,6 +261,8 @@ def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[st
         f'data.{name}=["{column}"]'
         for name, column in (("target", "y"), ("past_covariates", "w"), ("known_covariates", "k"))
     ]
+    mixed, model = model.startswith("mixed "), model.removeprefix("mixed ")
+    said += ["mixture.use=always"] * mixed
     said += (
         ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
     )
@@ -277,7 +282,7 @@ def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[st
 
 
 @pytest.mark.parametrize("refit", [0, 1])
-@pytest.mark.parametrize("model", ["ridge", "linear", "mlp", "gru", "boosting", *HISTORY])
+@pytest.mark.parametrize("model", ["ridge", "linear", "mlp", "gru", "boosting", *HISTORY, *MIXED])
 def test_the_future_changes_nothing(
     model: str, refit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,6 +449,43 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
     assert not set(begins) & set(find_origins(given, layout, "validation")[:, 1].tolist())
     assert min(begins) == (108 + layout.min_context + 4) // 2
     assert max(begins) == 108 - 4
+
+
+@pytest.mark.parametrize("names", [("ridge", "naive"), ("ets", "drift", "naive"), ("gru", "ridge")])
+def test_a_mixture_averages_quantiles_by_step(
+    names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also past the horizon that its weights were fitted to, where all members go so far."""
+    install(monkeypatch)
+    made = [prepared(MODELS.resolve(name)) for name in names]
+    for (model, _, _), name in zip(made, names, strict=True):
+        if name == "ridge":
+            shape = (len(model.features(made[0][1].arrays(np.array([(0, 40)])))[0]) + 1, 8)
+            model.anchor = "last"
+            model._arrays = {"weights": np.zeros(shape), "spread": np.ones(8)}
+    inputs = made[0][1]
+    weights = np.random.default_rng(0).dirichlet(np.ones(len(names)), 4).T
+    pool = QuantilePool([one for one, _, _ in made], weights, ["standard"] * len(names))
+    origins = np.array([(2, 60), (0, 70), (1, 76)])
+    found = forecast(pool, inputs, origins, seed=1, paths=30)
+    parts = [forecast(one, inputs, origins, seed=1, paths=30) for one in pool.members]
+    for of in (lambda one: one.mean, lambda one: one.quantile(0.1), lambda one: one.quantile(0.5)):
+        expected = sum(
+            weight[:, None] * of(part) for weight, part in zip(weights, parts, strict=True)
+        )
+        np.testing.assert_allclose(of(found), expected, rtol=1e-9)
+    assert pool.horizon == (4 if "ridge" in names else 0)
+    np.testing.assert_array_equal(pool.weigh(9)[:, 3:], np.repeat(weights[:, 3:], 6, axis=1))
+
+
+def test_a_mixture_of_a_count_and_a_number_has_no_lower_bound() -> None:
+    one, other = (
+        Sampled(np.ones((5, 1, 2, 1)), 0.0),
+        Normals(np.zeros((1, 2, 1)), np.ones((1, 2, 1))),
+    )
+    weights = np.full((2, 2), 0.5)
+    assert average([one, one], weights).lower_bound == 0
+    assert average([one, other], weights).lower_bound == -np.inf
 
 
 def test_blocks() -> None:

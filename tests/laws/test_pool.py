@@ -14,7 +14,14 @@ from ensue.errors import RunError
 from ensue.evaluation.predictions import Predictions, mix_predictions, normalise
 from ensue.heads.paths import Chain, ChainTags, PooledTags
 from ensue.models.baselines.majority import MajorityClass
-from ensue.models.pool import MixtureSettings, Pool, choose_members, fit_weights, mix_nats
+from ensue.models.pool import (
+    Likelihoods,
+    MixtureSettings,
+    Pool,
+    choose_members,
+    fit_weights,
+    mix_nats,
+)
 
 DICE = np.random.default_rng(0)
 KINDS: dict[str, Any] = {
@@ -77,7 +84,7 @@ def test_the_choice_is_never_worse_than_the_best_model_where_it_was_fitted(
     dice = np.random.default_rng(seed)
     # Each model knows half of the items, and one knows nothing.
     logs = [np.where(dice.random(300) < 0.5, -0.1, -2.0) for _ in range(3)] + [np.full(300, -3.0)]
-    found = choose_members(logs, np.arange(300), MixtureSettings(use=use))
+    found = choose_members(Likelihoods(logs), np.arange(300), MixtureSettings(use=use))
     alone = min(-one.mean() for one in logs)
     assert found.nats <= alone + 1e-6
     assert found.alone == pytest.approx(alone)
@@ -88,22 +95,26 @@ def test_the_choice_is_never_worse_than_the_best_model_where_it_was_fitted(
 def test_copies_and_noise_are_not_mixed() -> None:
     good = np.log(DICE.uniform(0.5, 1.0, 400))
     settings = MixtureSettings()
-    assert len(choose_members([good, good.copy()], np.arange(400), settings).members) == 1
-    found = choose_members([good - 3, good, good - 1], np.arange(400), settings)
+    assert (
+        len(choose_members(Likelihoods([good, good.copy()]), np.arange(400), settings).members) == 1
+    )
+    found = choose_members(Likelihoods([good - 3, good, good - 1]), np.arange(400), settings)
     assert found.members == (1,)
     # The gain of one unit in 400 is chance, however many items it has.
     lucky = good.copy()
     lucky[:100] += np.log(2)
     worse = np.concatenate([lucky[:100], good[100:] - 0.5])
     units = np.concatenate([np.zeros(100), np.arange(1, 301)]).astype(np.int64)
-    assert choose_members([good, worse], units, settings).members == (0,)
-    assert choose_members([good], np.arange(400), MixtureSettings(use="always")).members == (0,)
+    assert choose_members(Likelihoods([good, worse]), units, settings).members == (0,)
+    assert choose_members(
+        Likelihoods([good]), np.arange(400), MixtureSettings(use="always")
+    ).members == (0,)
 
 
 def test_a_model_that_holds_a_target_for_impossible_may_be_a_member() -> None:
     certain = np.where(np.arange(300) < 3, -np.inf, -0.01)
     doubtful = np.full(300, -0.7)
-    found = choose_members([certain, doubtful], np.arange(300), MixtureSettings())
+    found = choose_members(Likelihoods([certain, doubtful]), np.arange(300), MixtureSettings())
     assert found.members == (0, 1)
     assert np.isfinite(found.nats)
 

@@ -69,6 +69,8 @@ def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any
         "baselines.statistical=[]",
     ]
     said += ["sample_paths=20", "training.steps=3"]
+    mixed, model = model.startswith("mixed "), model.removeprefix("mixed ")
+    said += ["mixture.use=always"] * mixed
     said += (
         ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
     )
@@ -97,7 +99,15 @@ def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any
 CASES = [("ridge", 1, order) for order in permutations(LENGTHS)]
 CASES += [
     (model, refit, order)
-    for model, refit in (("ridge", 0), ("boosting", 1), ("linear", 0), ("mlp", 1), ("gru", 0))
+    for model, refit in (
+        ("ridge", 0),
+        ("boosting", 1),
+        ("linear", 0),
+        ("mlp", 1),
+        ("gru", 0),
+        ("mixed ridge", 1),
+        ("mixed linear", 0),
+    )
     for order in ((84, 40), (40, 84))
 ]
 

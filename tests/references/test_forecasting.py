@@ -1,6 +1,7 @@
 """Figures and forecasts against formulas written out anew, integrals, and other libraries."""
 
 from math import erf, pi, sqrt
+from statistics import NormalDist
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,8 +27,9 @@ from ensue.evaluation.scores import Score
 from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.window_features import window_features, window_targets
-from ensue.models.distributions import Normals, Quantiled, Sampled
+from ensue.models.distributions import Averaged, Normals, Quantiled, Sampled, average
 from ensue.models.forecaster_contract import Sizes
+from ensue.models.quantile_pool import POOLED_UNITS, QuantileErrors
 from ensue.tasks.forecast.settings import MODELS
 
 
@@ -324,6 +326,62 @@ def test_models_of_statsforecast_forecast_every_series(name: str, unit: float) -
             ends = np.stack([told.quantile(level) for level in (0.025, 0.1, 0.5, 0.9, 0.975)])
             assert np.isfinite(ends).all(), what
             assert (np.diff(ends, axis=0) >= 0).all(), what
+
+
+def test_averaged_quantiles_have_the_crps_of_their_integral() -> None:
+    draws = np.random.default_rng(0)
+    shape = (4, 3, 1)
+    parts = [Normals(draws.normal(size=shape), draws.uniform(1, 2, shape)) for _ in range(2)]
+    weights = np.array([[0.3, 0.5, 0.9], [0.7, 0.5, 0.1]])
+    target = draws.normal(size=shape)
+    exact = average(parts, weights)
+    assert isinstance(exact, Normals)
+    averaged = Averaged(parts, weights)
+    np.testing.assert_allclose(averaged.crps(target), exact.crps(target), rtol=0.01)
+    for level in (0.025, 0.5, 0.9):
+        np.testing.assert_allclose(averaged.quantile(level), exact.quantile(level))
+    target[1] = np.nan
+    assert np.isnan(averaged.crps(target)[1]).all()
+
+
+def make_errors(units: int, horizon: int, models: int) -> list[np.ndarray]:
+    """Errors of models whose medians miss by chance; at each step another one is the best."""
+    draws, found = np.random.default_rng(1), []
+    for model in range(models):
+        noise = 0.3 + (np.arange(horizon) % models != model)
+        median = draws.normal(size=(units, horizon)) * noise
+        found.append(median[:, :, None] + NormalDist().inv_cdf(0.9) * np.linspace(-1, 1, 5))
+    return found
+
+
+@pytest.mark.parametrize("units", [3, 400])
+def test_weights_of_a_mixture_minimise_the_crps(units: int) -> None:
+    """That of each step alone where there are many forecasts, of all steps where there are few."""
+    errors = QuantileErrors(make_errors(units, 2, 2), units)
+    found = errors.fit((0, 1))
+    np.testing.assert_allclose(found.sum(0), 1)
+    grid = np.linspace(0, 1, 201)
+    losses = np.stack([errors.losses((0, 1), np.array([[w, w], [1 - w, 1 - w]])) for w in grid])
+    losses = losses.mean(1)
+    own = units / (units + POOLED_UNITS)
+    pooled = own * losses + (1 - own) * losses.mean(1, keepdims=True)
+    for step in (0, 1):
+        near = pooled[np.abs(grid - found[0, step]).argmin(), step]
+        assert near < pooled[:, step].min() + (2e-3 if units == 400 else 0.01)
+    if units == 400:
+        assert found[0, 0] > 0.8
+        assert found[1, 1] > 0.8
+
+
+def test_missing_targets_count_nothing_in_the_weights_of_a_mixture() -> None:
+    errors = make_errors(60, 3, 3)
+    holes = [np.concatenate([one, np.full((20, 3, 5), np.nan)]) for one in errors]
+    whole, with_holes = QuantileErrors(errors, 60), QuantileErrors(holes, 60)
+    weights = whole.fit((0, 1, 2))
+    np.testing.assert_allclose(with_holes.fit((0, 1, 2)), weights)
+    assert with_holes.losses((0, 2), weights[:2]).sum() == pytest.approx(
+        whole.losses((0, 2), weights[:2]).sum()
+    )
 
 
 def test_intervals_of_few_stretches_are_students() -> None:

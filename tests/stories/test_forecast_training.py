@@ -155,7 +155,7 @@ def test_a_statistical_model_without_its_extra_is_told_how_to_get_it(
         capsys.readouterr()
         assert main(again) == 2
         assert capsys.readouterr().err == (
-            "ensue: --model: ets, theta and arima are models of statsforecast, which is missing; "
+            "ensue: ets, theta and arima are models of statsforecast, which is missing; "
             "install it with: pip install 'ensue[series]'\n"
         )
     assert not (tmp_path / "no").exists()

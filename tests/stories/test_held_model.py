@@ -30,13 +30,19 @@ ASK = {
     "classify": lambda model: model.predictions(["a lovely day", "dull", "it was broken and cold"]),
     "tag": lambda model: model.tag([["the", "old", "bank"], ["Ada", "Byron", "sees"]]),
     "generate": lambda model: model.samples("the", 2, length=20, seed=3),
+    "forecast": lambda model: [one.to_json() for one in model.forecast()],
 }
+MORE: dict[str, list[str]] = {"forecast": ["baselines.statistical=[]", "sample_paths=20"]}
 
 
 def write(verb: str, folder: Path) -> Path:
     dice = random.Random(2)
     if verb == "generate":
         text = "".join(f"the {dice.choice('abc')} cat {n} sat on the mat.\n" for n in range(300))
+    elif verb == "forecast":
+        text = "step,y\n" + "".join(
+            f"{n},{n % 7 + n / 20 + dice.random():.3f}\n" for n in range(140)
+        )
     elif verb == "classify":
         labels = [dice.choice(list(WORDS)) for _ in range(300)]
         rows = (
@@ -50,13 +56,16 @@ def write(verb: str, folder: Path) -> Path:
             f"the\tO\n{dice.choice(names)}\tB-PER\n{dice.choice(names)}\tI-PER\nsees\tO\n\n"
             for _ in range(200)
         )
-    path = folder / f"{verb}.{ {'classify': 'csv', 'tag': 'tsv', 'generate': 'txt'}[verb] }"
+    path = folder / f"{verb}.{ {'tag': 'tsv', 'generate': 'txt'}.get(verb, 'csv') }"
     path.write_text(text)
     return path
 
 
 def train(verb: str, folder: Path, out: str, *settings: str, **more: Any) -> Any:
-    how = {"size": "tiny", "device": "cpu", "settings": [*SETTINGS, *settings]} | more
+    settings = (*SETTINGS, *MORE.get(verb, ()), *settings)
+    how = {"size": "tiny", "device": "cpu", "settings": [*settings]} | more
+    if verb == "forecast":
+        how = {"model": "gru"} | how  # a mixture.use among the settings stays
     return ensue.train(verb, write(verb, folder), out=folder / out, **how)
 
 

@@ -13,9 +13,10 @@ from ensue.data.series.backtest import Origins
 from ensue.data.series.windows import WindowGatherer
 from ensue.decoding.paths import draws, sample_paths
 from ensue.models.contract import Predictor
-from ensue.models.distributions import Forecast, Normals, Sampled, concatenate, select
+from ensue.models.distributions import Forecast, Normals, Sampled, average, concatenate, select
 from ensue.models.forecaster_contract import Forecasting, HistoryForecaster
 from ensue.models.parameters import get_device
+from ensue.models.quantile_pool import QuantilePool
 
 BATCH_SIZE = 1024
 """Origins that are computed at once."""
@@ -24,7 +25,7 @@ MAX_DRAWS = 4_000_000
 
 
 def forecast(
-    model: Predictor | HistoryForecaster,
+    model: Predictor | HistoryForecaster | QuantilePool,
     inputs: WindowGatherer,
     origins: Origins,
     *,
@@ -32,6 +33,12 @@ def forecast(
     paths: int,
 ) -> Forecast:
     """Forecast from each origin, in units of the data; `paths` are sampled where needed."""
+    if isinstance(model, QuantilePool):
+        parts = [
+            forecast(one, inputs.rescaled(scaling), origins, seed=seed, paths=paths)
+            for one, scaling in zip(model.members, model.scalings, strict=True)
+        ]
+        return average(parts, model.weigh(inputs.layout.horizon))
     if isinstance(model, HistoryForecaster):
         return _forecast_histories(model, inputs, origins)
     assert isinstance(model, Forecasting)

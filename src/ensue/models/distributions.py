@@ -129,6 +129,59 @@ class Quantiled:
         return 2 * np.trapezoid(pinball, np.array(self.levels), axis=0)
 
 
+CRPS_LEVELS = 100
+"""Quantiles of an average that its CRPS is computed from."""
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """Distributions whose quantiles are weighted means of those of several forecasts.
+
+    Averages of quantiles keep the shape and the width of what they average, where a linear pool of
+    forecasts that are apart is too wide (Lichtendahl, Grushka-Cockayne & Winkler 2013).
+    """
+
+    parts: Sequence[Forecast]
+    weights: NDArray[np.float64]
+    """(parts, horizon)."""
+
+    @property
+    def mean(self) -> Values:
+        """The weighted mean of the means."""
+        return self._average([part.mean for part in self.parts])
+
+    @property
+    def lower_bound(self) -> float:
+        """The least of the lower bounds."""
+        return min(part.lower_bound for part in self.parts)
+
+    def quantile(self, level: float) -> Values:
+        """Return the weighted mean of the quantiles at `level`."""
+        return self._average([part.quantile(level) for part in self.parts])
+
+    def crps(self, target: Values) -> Values:
+        """CRPS = 2 * integral of the pinball loss over levels, by the midpoint rule."""
+        total = np.zeros_like(target)
+        for level in (np.arange(CRPS_LEVELS) + 0.5) / CRPS_LEVELS:
+            error = target - self.quantile(level)
+            total += np.maximum(level * error, (level - 1) * error)
+        return 2 * total / CRPS_LEVELS
+
+    def _average(self, values: Sequence[Values]) -> Values:
+        pairs = zip(self.weights, values, strict=True)
+        return sum((weight[:, None] * one for weight, one in pairs), np.zeros(1))
+
+
+def average(parts: Sequence[Forecast], weights: NDArray[np.float64]) -> Forecast:
+    """Average the quantiles of forecasts with weights (parts, horizon)."""
+    averaged = Averaged(parts, weights)
+    spreads = [part.spread for part in parts if isinstance(part, Normals)]
+    if len(spreads) < len(parts):
+        return averaged
+    # The averages of normal quantiles are those of a normal distribution.
+    return Normals(averaged.mean, averaged._average(spreads))
+
+
 AXES = {"mean": 0, "spread": 0, "paths": 1, "values": 1}
 """Axis of the forecasts in each array of a Forecast."""
 

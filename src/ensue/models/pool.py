@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,36 +113,72 @@ class Choice:
     """Number of the best model alone."""
 
 
-def choose_members(
-    likelihoods: Sequence[Nats], units: NDArray[np.int64], settings: MixtureSettings
-) -> Choice:
+class Held(Protocol):
+    """Predictions of several models on the validation part."""
+
+    count: int
+    """Number of models."""
+    fewest_units: int
+    """Independent units below which nothing is chosen, and all models are members."""
+
+    def fit(self, members: Sequence[int]) -> Nats:
+        """Fit the weights (members, columns) of a mixture of some models."""
+        ...
+
+    def losses(self, members: Sequence[int], weights: Nats) -> Nats:
+        """Compute the loss of the mixture for each target, (items, columns)."""
+        ...
+
+
+class Likelihoods:
+    """Log-likelihoods of the targets, whose linear pool has the loss -log p."""
+
+    fewest_units = 0
+
+    def __init__(self, each: Sequence[Nats]) -> None:
+        self.count = len(each)
+        self._logs = np.stack([np.maximum(one, FLOOR).reshape(len(one), -1) for one in each])
+
+    def fit(self, members: Sequence[int]) -> Nats:
+        """Fit the weights of a mixture of some models."""
+        return fit_weights(self._logs[list(members)])
+
+    def losses(self, members: Sequence[int], weights: Nats) -> Nats:
+        """Compute the nats of each target."""
+        return mix_nats(self._logs[list(members)], weights)
+
+
+def choose_members(held: Held, units: NDArray[np.int64], settings: MixtureSettings) -> Choice:
     """Choose the model that is best on the validation part, or the members of a mixture.
 
-    `likelihoods` has of each model the log-likelihood of each target, (items,) or (items, columns);
     `units` numbers the independent units that items belong to. The smallest choice is taken that is
     not worse than the mixture of all models by more than one standard error of the paired
-    difference (Breiman et al. 1984, section 3.4.3), or by less than the gain of the settings.
+    difference (Breiman et al. 1984, section 3.4.3), or by less than the gain of the settings. With
+    too few units to tell, all models are members.
     """
-    logs = np.stack([np.maximum(one, FLOOR).reshape(len(one), -1) for one in likelihoods])
-    weights = fit_weights(logs)
-    everything = mix_nats(logs, weights)
-    best = int(logs.mean((1, 2)).argmax())
-    means = float(-logs[best].mean()), float(everything.mean())
-    single = settings.use != "always" or len(logs) == 1
-    if single and not _exceeds(-logs[best], everything, units, settings.gain):
-        return Choice((best,), np.ones((1, logs.shape[2])), means[0], *means, best)
-    members, nats = tuple(range(len(logs))), everything
+    members = tuple(range(held.count))
+    weights = held.fit(members)
+    one = np.ones((1, weights.shape[1]))
+    everything, alone = held.losses(members, weights), [held.losses((n,), one) for n in members]
+    best = int(np.argmin([losses.mean() for losses in alone]))
+    means = float(alone[best].mean()), float(everything.mean())
+    loss, few = means[1], len(np.unique(units)) < held.fewest_units and len(members) > 1
+    if few:
+        return Choice(members, weights, loss, *means, best)
+    single = settings.use != "always" or len(members) == 1
+    if single and not _exceeds(alone[best], everything, units, settings.gain):
+        return Choice((best,), one, means[0], *means, best)
     while len(members) > 2:
         least = int(weights.max(1).argmin())
         fewer = members[:least] + members[least + 1 :]
-        less = fit_weights(logs[list(fewer)])
-        of_fewer = mix_nats(logs[list(fewer)], less)
+        less = held.fit(fewer)
+        of_fewer = held.losses(fewer, less)
         if of_fewer.mean() > max(means) + ROUNDED or _exceeds(
             of_fewer, everything, units, settings.gain
         ):
             break
-        members, weights, nats = fewer, less, of_fewer
-    return Choice(members, weights, float(nats.mean()), *means, best)
+        members, weights, loss = fewer, less, float(of_fewer.mean())
+    return Choice(members, weights, loss, *means, best)
 
 
 def fit_weights(logs: Nats) -> Nats:

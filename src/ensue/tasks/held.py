@@ -66,19 +66,19 @@ def open_model(
     return model, members
 
 
-def describe_choice(names: Sequence[str], found: Choice) -> str:
+def describe_choice(names: Sequence[str], found: Choice, loss: str) -> str:
     """Say what was chosen on the validation part, and how it compares there."""
     part = "on the validation part, where early stopping and penalties were selected too"
     # Adding 0 makes a -0 a 0.
     own, alone, mixed = (round(one, 4) + 0.0 for one in (found.nats, found.alone, found.mixed))
     if len(names) == 1:
-        nats = f"{alone:.4f} nats per target against {mixed:.4f} of a mixture of all"
+        nats = f"{alone:.4f} {loss} against {mixed:.4f} of a mixture of all"
         nats += ", which has more errors" * (len(found.members) > 1)
         return f"the model of the run, {names[0]}: {part} ({nats})"
     shares = (
         f"{name} ({weight:.0%})" for name, weight in zip(names, found.weights.mean(1), strict=True)
     )
-    nats = f"{own:.4f} nats per target against {alone:.4f} of the best model alone"
+    nats = f"{own:.4f} {loss} against {alone:.4f} of the best model alone"
     return f"the model of the run, a mixture of {', '.join(shares)}: {part} ({nats})"
 
 

@@ -14,12 +14,13 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.atomic_io import format_errors
 from ensue.data.feeds import ExampleFeed
 from ensue.evaluation.scores import Score
 from ensue.models.contract import Predictor
 from ensue.models.names import Models, is_network, name_model
-from ensue.models.pool import Pool, choose_members
-from ensue.settings import Settings
+from ensue.models.pool import Held, Likelihoods, Pool, choose_members
+from ensue.settings import Settings, read_stored, to_plain
 from ensue.tasks.cached import DataSource, save_codecs
 from ensue.tasks.fitting import (
     RESERVED_SHARE,
@@ -61,9 +62,8 @@ D = TypeVar("D", bound=Data)
 class HeldOut:
     """Score of a model on the validation part, for the choice of the run's model."""
 
-    log_likelihoods: NDArray[np.float64]
-    """Of each target, (items,), or (items, steps) if each step of a forecast has its own weights.
-    """
+    values: NDArray[np.float64]
+    """What `compare` takes: by default the log-likelihood of each target, (items,)."""
     units: NDArray[np.int64]
     """Number of the independent unit that each item belongs to, such as its group or sentence."""
     cost: float = 0.0
@@ -88,6 +88,9 @@ class Training(ABC, Generic[D]):
 
     report: ClassVar[Report]
     """What is its own in the summary and the model card."""
+
+    loss: ClassVar[str] = "nats per target"
+    """The loss by which models and mixtures are compared on the validation part."""
 
     def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
         """Flags that train each model alone, by its name in the table of results."""
@@ -116,12 +119,20 @@ class Training(ABC, Generic[D]):
         fit_one = partial(_fit_baseline, self, settings, data, on_event)
         if before := run.about.get("baselines"):
             on_event(Working("fitting the baselines"))
-            names = [name for name in before["fitted"] if name in candidates]
-            return [fit_one(candidates[name], 1) for name in names], tuple(before["notes"])
+            kind, where = type(settings), str(run.path / "run.toml")
+            with format_errors(where):
+                notes = tuple(map(str, before["notes"]))
+                stored = [
+                    read_stored(kind, to_plain(settings) | {"model": one}, where)
+                    for name, one in before["fitted"].items()
+                    if name in candidates
+                ]
+            return [fit_one(one.model, 1) for one in stored], notes
         found, notes = fit_baselines(
             candidates, fit_one, self.count_examples(data), budget, on_event
         )
-        run.describe({"baselines": {"fitted": [*found], "notes": [*notes]}})
+        fitted = {name: to_plain(one.settings.model) for name, (one, _) in found.items()}
+        run.describe({"baselines": {"fitted": fitted, "notes": [*notes]}})
         return [*found.values()], notes
 
     @abstractmethod
@@ -170,6 +181,10 @@ class Training(ABC, Generic[D]):
         """Score the validation part with a model that has not learned from it."""
         raise NotImplementedError
 
+    def compare(self, scored: Sequence[HeldOut]) -> Held:
+        """Prepare the comparison of models and their mixtures."""
+        return Likelihoods([one.values for one in scored])
+
     def mix(self, members: Sequence[Fitted], weights: Any, data: D) -> Any:
         """Make the mixture of several models."""
         return Pool([one.model for one in members], weights)
@@ -192,23 +207,24 @@ class Training(ABC, Generic[D]):
         on_event(Working("choosing the model on the validation part"))
         models = [*baselines, fitted]
         scored = [self.held_out(one, data) for one in models]
-        logs = [one.log_likelihoods for one in scored]
-        found = choose_members(logs, scored[0].units, settings.mixture)
+        found = choose_members(self.compare(scored), scored[0].units, settings.mixture)
         members = tuple(
             replace(models[number], temperature=scored[number].temperature)
             for number in found.members
         )
         names, best = [one.name for one in members], models[found.best]
         if len(members) == 1:
-            return replace(best, selected=(describe_choice(names, found),))
+            return replace(best, selected=(describe_choice(names, found, self.loss),))
         mixture = self.mix(members, found.weights, data)
         seconds = sum(one.seconds for one in members)
         mixed = replace(best, model=mixture, seconds=seconds, title="mixture", members=members)
         # Nats may gain where the errors that the table shows do not.
         worse = self.held_out(mixed, data).cost > scored[found.best].cost
         if worse and settings.mixture.use == "auto":
-            return replace(best, selected=(describe_choice([best.name], found),))
-        return replace(mixed, settings=settings, selected=(describe_choice(names, found),))
+            return replace(best, selected=(describe_choice([best.name], found, self.loss),))
+        return replace(
+            mixed, settings=settings, selected=(describe_choice(names, found, self.loss),)
+        )
 
     def rehearse(
         self,
@@ -365,7 +381,8 @@ def _fit_baseline(
     """Fit and score a baseline on one in `every` examples."""
     data = data if every == 1 else data.sample(every)
     settings = settings.model_copy(update={"model": model})
-    fitted = replace(verb.fit(settings, data, on_event), settings=settings)
+    fitted = verb.fit(settings, data, on_event)
+    fitted = replace(fitted, settings=fitted.settings or settings)
     calibration, predicted = (one(fitted, data) for one in (verb.calibrate, verb.predict))
     return fitted, verb.score(fitted, data, predicted, calibration)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -147,6 +148,14 @@ class WindowGatherer:
         self.calendar_count = self.known.shape[1] - len(panel.known)
         static = [_encode_static(one, covariates.words) for one in panel.series]
         self.static = _standardise(np.stack(static), covariates.static)
+
+    def rescaled(self, scaling: Scaling) -> WindowGatherer:
+        """Return windows of the same numbers with another scaling."""
+        if scaling == self.scaling:
+            return self
+        other = copy(self)
+        other.scaling = scaling
+        return other
 
     @property
     def shape(self) -> dict[str, int]:

@@ -40,10 +40,12 @@ class StatisticalSettings(Settings):
     time_limit: float = Field(0.0, ge=0)
     """Time limit of all fits, in seconds; where it is too short, the model is fitted at fewer
     origins of the backtest. 0 is most of --minutes."""
+    every: int = Field(0, ge=0)
+    """Fit at one in so many origins of each series; 0 plans it by the time limit."""
 
     def build(self, sizes: Sizes) -> Statistical:
         """Build the model."""
-        return Statistical(self.library_name, sizes)
+        return Statistical(self.library_name, sizes, self.every or 1)
 
 
 class ETSSettings(StatisticalSettings):
@@ -73,15 +75,14 @@ class Statistical(HistoryForecaster):
     Between two fits, `every` origins apart, it forecasts with the parameters of the earlier one.
     """
 
-    every = 1
+    def __init__(self, library_name: str, sizes: Sizes, every: int) -> None:
+        self.library_name, self.sizes, self.every = library_name, sizes, every
 
-    def __init__(self, library_name: str, sizes: Sizes) -> None:
-        self.library_name, self.sizes = library_name, sizes
-
-    def plan(self, longest: Series, counts: NDArray[np.int64], seconds: float) -> Plan:
+    def plan(self, longest: Series, counts: NDArray[np.int64], seconds: float, every: int) -> Plan:
         """Choose how often to fit, such that all forecasts take `seconds` where that is possible.
 
         One fit of the longest series tells. `counts` are the origins of each series in each part.
+        With `every` it is chosen already.
         """
         values, times = _rescale(longest.values[:, 0])[0], []
         for steps in (values[-WARM_UP:], values):
@@ -98,7 +99,7 @@ class Statistical(HistoryForecaster):
         def total() -> float:
             return float(fit * (-(-counts // self.every)).sum() + forward * counts.sum())
 
-        while total() > seconds and self.every < counts.max(initial=1):
+        while not every and total() > seconds and self.every < counts.max(initial=1):
             self.every *= 2
         return Plan(fit, total())
 
@@ -153,7 +154,7 @@ def load_library() -> Any:
     """Import the models of statsforecast. Raises SettingError if it is not installed."""
     if not is_installed():
         what = "ets, theta and arima are models of statsforecast, which is missing"
-        raise SettingError(what, where="--model", hint=INSTALL)
+        raise SettingError(what, hint=INSTALL)
     from statsforecast import models
 
     return models

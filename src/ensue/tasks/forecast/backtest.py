@@ -10,23 +10,27 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ensue.data.series.backtest import Origins
 from ensue.data.series.windows import WindowFeed, WindowGatherer
 from ensue.decoding.forecasts import forecast
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
-from ensue.evaluation.forecasting.metrics import non_overlapping
-from ensue.models.distributions import Forecast, concatenate, select
+from ensue.evaluation.forecasting.metrics import non_overlapping, number_blocks
+from ensue.models.distributions import Forecast, average, concatenate, select
 from ensue.models.forecaster_contract import HistoryForecaster
 from ensue.models.names import is_network
+from ensue.models.quantile_pool import LEVELS, QuantilePool
 from ensue.tasks.fitting import Fitted
-from ensue.tasks.forecast.data import SeriesParts
+from ensue.tasks.forecast.data import SeriesParts, get_scaling
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import choose_device
 from ensue.training.folder.checkpoint import LoopState
 from ensue.training.gradient import GradientLearner
 from ensue.training.schedules import scale
 
+MAX_HELD_OUT = 20_000
+"""Values of the validation part that the weights of a mixture are fitted to."""
 CHUNK = 4096
 """Windows that are gathered at once, which bounds memory."""
 
@@ -89,6 +93,27 @@ def refit(fitted: Fitted, data: SeriesParts, ends: Sequence[int]) -> Fitted:
     return replace(fitted, model=network.eval())
 
 
+def mix(members: Sequence[Fitted], weights: NDArray[np.float64] | None) -> QuantilePool:
+    """Make the mixture of several forecasters."""
+    scalings = [get_scaling(one.settings.model) for one in members]
+    return QuantilePool([one.model for one in members], weights, scalings)
+
+
+def refit_at_end(fitted: Fitted, data: SeriesParts) -> Fitted:
+    """Refit on all steps what was refitted in the backtest, each member of a mixture by itself."""
+    if fitted.members:
+        members = tuple(refit_at_end(one, data) for one in fitted.members)
+        return replace(fitted, members=members, model=mix(members, fitted.model.weights))
+    if not _get_refit_interval(fitted, data):
+        return fitted
+    return refit(fitted, data, [len(one) for one in data.panel.series])
+
+
+def _get_refit_interval(fitted: Fitted, data: SeriesParts) -> int:
+    layout = data.layout
+    return layout.refit if fitted.role == "network" else layout.refit_fitted
+
+
 def calibrate(fitted: Fitted, data: SeriesParts) -> ConformalIntervals:
     """Fit the conformal offsets of intervals on the calibration part.
 
@@ -98,7 +123,7 @@ def calibrate(fitted: Fitted, data: SeriesParts) -> ConformalIntervals:
     count.
     """
     origins, horizon, part = data.origins("calibration"), data.layout.horizon, ""
-    if fitted.role == "baseline":
+    if not any(one.role == "network" for one in fitted.members or (fitted,)):
         origins, part = get_calibration_origins(data)
     predicted = (
         walk_forward(fitted, data, origins, part) if part else _forecast(fitted, data, origins)
@@ -109,9 +134,32 @@ def calibrate(fitted: Fitted, data: SeriesParts) -> ConformalIntervals:
 
 
 def _forecast(fitted: Fitted, data: SeriesParts, origins: Origins) -> Forecast:
-    settings = fitted.settings
+    """Forecast; those of models that are fitted at each origin are kept, since a mixture needs them
+    again."""
+    settings, key = fitted.settings, (fitted.model, origins.tobytes())
+    if key in data.forecasts:
+        return data.forecasts[key]
     sampling = {"seed": settings.seed, "paths": settings.sample_paths}
-    return forecast(fitted.model, data.inputs(settings.model), origins, **sampling)
+    found = forecast(fitted.model, data.inputs(settings.model), origins, **sampling)
+    if isinstance(fitted.model, HistoryForecaster):
+        data.forecasts[key] = found
+    return found
+
+
+def hold_out(fitted: Fitted, data: SeriesParts) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Compute the scaled errors of quantiles on the validation part, (items, horizon, levels).
+
+    An item is a channel of a forecast; also number its independent unit. Origins are left out
+    evenly where there are many.
+    """
+    origins, (horizon, channels) = data.origins("validation"), (data.layout.horizon, data.channels)
+    origins = origins[:: -(-len(origins) * horizon * channels // MAX_HELD_OUT)]
+    found, target = _forecast(fitted, data, origins), data.inputs().targets(origins)
+    scales = data.scales(origins)
+    scale = np.where(np.isfinite(scales.naive), scales.naive, scales.spread)[:, None]
+    errors = np.stack([(found.quantile(level) - target) / scale for level in LEVELS], 3)
+    units = number_blocks(origins, horizon)
+    return np.moveaxis(errors, 2, 1).reshape(-1, horizon, len(LEVELS)), np.repeat(units, channels)
 
 
 def get_calibration_origins(data: SeriesParts) -> tuple[Origins, str]:
@@ -150,7 +198,10 @@ def walk_forward(
 ) -> Forecast:
     """Forecast a part from origin to origin, refitting as often as the layout says."""
     layout = data.layout
-    every = layout.refit if fitted.role == "network" else layout.refit_fitted
+    if fitted.members:
+        parts = [walk_forward(one, data, origins, part) for one in fitted.members]
+        return average(parts, fitted.model.weigh(layout.horizon))
+    every = _get_refit_interval(fitted, data)
     if not every or isinstance(fitted.model, HistoryForecaster):
         return _forecast(fitted, data, origins)
     refits = _number_refits(data, origins, part, every * layout.stride)

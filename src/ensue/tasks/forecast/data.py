@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
 from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 from ensue.evaluation.forecasting.metrics import Scales, naive_scale, observed_spread
+from ensue.models.distributions import Forecast
 from ensue.models.forecaster_contract import Sizes
 from ensue.models.names import is_network
 from ensue.tasks.cached import DataSource
@@ -42,8 +44,8 @@ class SeriesParts(Dataset):
     """Series too short to train on; later rows may continue them, and then they can be forecast."""
     every: int = 1
     """One in so many origins is kept, to estimate the time of all."""
-    gathered: dict[Scaling, WindowGatherer] = field(default_factory=dict)
-    """The windows by their scaling, made when a model first needs them."""
+    forecasts: dict[Any, Forecast] = field(default_factory=dict)
+    """Forecasts of models that are fitted at each origin, by model and origins."""
 
     @property
     def all_series(self) -> Panel:
@@ -54,13 +56,18 @@ class SeriesParts(Dataset):
         """Keep one in `every` origins of each part."""
         return replace(self, every=every)
 
+    @cached_property
+    def _gatherer(self) -> WindowGatherer:
+        return WindowGatherer(self.panel, self.layout, self.covariates)
+
     def inputs(self, model: Any = None) -> WindowGatherer:
         """Get the windows that are the input of a model, given by its settings."""
-        scaling = get_scaling(model)
-        if scaling not in self.gathered:
-            made = WindowGatherer(self.panel, self.layout, self.covariates, scaling)
-            self.gathered[scaling] = made
-        return self.gathered[scaling]
+        return self._gatherer.rescaled(get_scaling(model))
+
+    @property
+    def channels(self) -> int:
+        """Count the channels of each series."""
+        return len(self.panel.channels)
 
     def origins(self, part: str) -> Origins:
         """Get the origins of the forecasts of a part, rows of (series, step)."""

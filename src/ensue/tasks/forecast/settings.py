@@ -16,6 +16,7 @@ from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.statistical import ARIMASettings, ETSSettings, ThetaSettings
 from ensue.models.direct import LinearSettings, MLPSettings
 from ensue.models.names import Models
+from ensue.models.pool import MixtureSettings
 from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import AdamWSettings, BatchingSettings, TrainingSettings
 
@@ -67,6 +68,8 @@ class ForecastSettings(Settings):
     model: Model = RidgeSettings()
     """Model: ridge, boosting, linear, mlp, naive, seasonal-naive, drift, ets, theta, arima, or a
     layer or cell such as window or lstm (autoregressive)."""
+    mixture: MixtureSettings = MixtureSettings()
+    """Choice of the run's model on the validation part."""
     sample_paths: int = Field(200, ge=20, le=100_000)
     """Sample paths of a forecast, for models without closed-form intervals."""
     baselines: BaselineSettings = BaselineSettings()

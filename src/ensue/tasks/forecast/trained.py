@@ -16,7 +16,7 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.joining import append, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.series.windows import WindowGatherer
+from ensue.data.series.windows import Scaling, WindowGatherer
 from ensue.data.tables.rows import read_frame_rows
 from ensue.data.tables.series import build_panel, read_panel
 from ensue.data.tables.series_checks import list_names
@@ -35,12 +35,11 @@ from ensue.evaluation.forecasting.metrics import (
 )
 from ensue.models.baselines.window_features import WindowModel
 from ensue.models.distributions import Forecast
-from ensue.models.parameters import load_into
-from ensue.tasks.cached import CODEC
+from ensue.models.quantile_pool import QuantilePool
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.data import DATA, SeriesParts, get_scaling
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.held import limit_model_size
+from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_paths
 from ensue.tasks.requests import ForecastRequest
 from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
@@ -334,14 +333,25 @@ def as_frame(forecasts: Sequence[SeriesForecast], library: Any) -> Any:
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open the forecaster of a run. Raises RunError where its files are damaged."""
     prepared = DATA.load(run)
-    with format_errors(str(run.path / CODEC)), limit_model_size(run):
-        model = settings.model.build(prepared.sizes)
-    load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
-    if isinstance(model, WindowModel):
-        # Only a prediction shows whether the shapes of features and weights fit.
-        with format_errors(str(run.path / WEIGHTS)):
-            inputs = prepared.inputs()
-            model.normal(inputs.batch(prepared.origins("test")[:1]).map(torch.from_numpy))
+
+    scalings = list[Scaling]()
+
+    def build(one: ForecastSettings, arrays: Mapping[str, np.ndarray]) -> Any:
+        scalings.append(get_scaling(one.model))
+        return one.model.build(prepared.sizes)
+
+    def mix(models: Sequence[Any], arrays: Mapping[str, np.ndarray]) -> QuantilePool:
+        even = np.full((len(models), prepared.layout.horizon), 1 / len(models))
+        return QuantilePool(models, even, scalings)
+
+    model, members = open_model(run, settings, build, mix)
+    settings = members[0] if len(members) == 1 else settings
+    for one in getattr(model, "members", (model,)):
+        if isinstance(one, WindowModel):
+            # Only a prediction shows whether the shapes of features and weights fit.
+            with format_errors(str(run.path / WEIGHTS)):
+                inputs = prepared.inputs()
+                one.normal(inputs.batch(prepared.origins("test")[:1]).map(torch.from_numpy))
     # A failure between training and calibration leaves a run without calibration.json.
     conformal = (
         run.parse(CALIBRATION, ConformalIntervals.from_json)

@@ -29,6 +29,7 @@ from ensue.models.contract import Predictor
 from ensue.models.distributions import Forecast
 from ensue.models.forecaster_contract import HistoryForecaster
 from ensue.models.parameters import get_device
+from ensue.models.quantile_pool import QuantileErrors, QuantilePool
 from ensue.settings import Settings
 from ensue.tasks.fitting import BASELINES_SHARE, Budget, Fitted, OutOfTimeError
 from ensue.tasks.forecast.backtest import (
@@ -36,14 +37,17 @@ from ensue.tasks.forecast.backtest import (
     count_refits,
     fit_closed_form,
     get_calibration_origins,
-    refit,
+    hold_out,
+    mix,
+    refit_at_end,
     walk_forward,
 )
 from ensue.tasks.forecast.data import DATA, SeriesParts, refuse_fractions
 from ensue.tasks.forecast.report import BACKTEST, SERIES, SIMPLE, diagnose, get_arrays, get_details
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.forecast.trained import ForecastModel
-from ensue.tasks.pipeline import Training
+from ensue.tasks.held import save_model
+from ensue.tasks.pipeline import HeldOut, Training
 from ensue.training.contract import Callback, Feed, Note
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
@@ -60,6 +64,7 @@ class ForecastTraining(Training[SeriesParts]):
     source = DATA
     models = MODELS
     report = SERIES
+    loss = "CRPS, in units of the naive error,"
 
     def resolve(self, settings: Any, data: SeriesParts, on_event: Callback) -> Any:
         """Refuse values that the model cannot take, before anything is fitted."""
@@ -90,20 +95,21 @@ class ForecastTraining(Training[SeriesParts]):
 
     def fit(self, settings: Any, data: SeriesParts, on_event: Callback) -> Fitted:
         """Fit a model in closed form; of a statistical one, plan when it is fitted."""
-        fitted = fit_closed_form(settings, data)
+        fitted, model = fit_closed_form(settings, data), settings.model
         if not isinstance(fitted.model, Statistical):
             return fitted
-        limit = settings.model.time_limit or 60 * Budget.of(settings.training).minutes * OWN_SHARE
+        limit = model.time_limit or 60 * Budget.of(settings.training).minutes * OWN_SHARE
         parts = data.origins("validation"), get_calibration_origins(data)[0], data.origins("test")
         counts = np.concatenate([np.bincount(one[:, 0]) for one in parts])
-        plan = fitted.model.plan(max(data.panel.series, key=len), counts, limit)
-        if plan.total > limit and settings.model.time_limit:
+        plan = fitted.model.plan(max(data.panel.series, key=len), counts, limit, model.every)
+        if plan.total > limit and model.time_limit and not model.every:
             what = f"it would take about {plan.total:,.0f} s, its limit is {limit:,.0f} s"
             raise OutOfTimeError(f"{what} (increase --minutes or --set baselines.time_limit)")
-        if fitted.model.every > 1:
-            what = f"{fitted.name}: fitted at one in {fitted.model.every} origins of each series"
+        if (every := fitted.model.every) > 1:
+            what = f"{fitted.name}: fitted at one in {every} origins of each series"
             on_event(Note(f"{what}, since one fit takes about {plan.fit:,.1f} s"))
-        return replace(fitted, seconds=plan.fit * len(data.panel.series))
+        planned = settings.model_copy(update={"model": model.model_copy(update={"every": every})})
+        return replace(fitted, settings=planned, seconds=plan.fit * len(data.panel.series))
 
     def build(self, settings: Any, data: SeriesParts) -> Any:
         """Build the network."""
@@ -143,6 +149,18 @@ class ForecastTraining(Training[SeriesParts]):
     def predict(self, fitted: Fitted, data: SeriesParts) -> Forecast:
         """Forecast the test part from origin to origin."""
         return walk_forward(fitted, data, data.origins("test"))
+
+    def held_out(self, fitted: Fitted, data: SeriesParts) -> HeldOut:
+        """Compute the errors of quantiles on the validation part."""
+        return HeldOut(*hold_out(fitted, data))
+
+    def compare(self, scored: Sequence[HeldOut]) -> QuantileErrors:
+        """Compare forecasters and their mixtures by their CRPS."""
+        return QuantileErrors([one.values for one in scored], len(np.unique(scored[0].units)))
+
+    def mix(self, members: Sequence[Fitted], weights: Any, data: SeriesParts) -> QuantilePool:
+        """Make the mixture of several forecasters."""
+        return mix(members, weights)
 
     def score(
         self,
@@ -185,11 +203,10 @@ class ForecastTraining(Training[SeriesParts]):
         """Save forecasts of the test for plots; refit on all steps, if the layout says so."""
         arrays = get_arrays(data, predicted, trained.conformal)
         trained.run.write_arrays(arrays, BACKTEST)
-        if not data.layout.refit:
-            return trained
-        fitted = refit(fitted, data, [len(one) for one in data.panel.series])
-        trained.run.write_arrays(fitted.model.arrays())
-        return replace(trained, model=fitted.model)
+        last = refit_at_end(fitted, data)
+        if last is not fitted:
+            save_model(trained.run, last)
+        return replace(trained, model=last.model)
 
     def selected(self, trained: ForecastModel) -> tuple[str, ...]:
         """Say what the run is fitted on in the end, and what was selected before the test."""
