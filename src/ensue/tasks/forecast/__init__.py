@@ -32,6 +32,9 @@ def _propose(choices: Choices) -> Proposal:
     return finish(settings, reasons, choices)
 
 
+HELD = "the run holds the best on the validation part, or their mixture"
+
+
 def _choose_default(settings: ForecastSettings, choices: Choices, reasons: list[str]) -> str | None:
     """Choose the default model: a network for several targets, else ridge regression.
 
@@ -41,12 +44,13 @@ def _choose_default(settings: ForecastSettings, choices: Choices, reasons: list[
         return None
     if len(settings.data.target) > 1 or demo_name(choices.data, "forecast", DEMO) == DEMO:
         reasons.append(
-            "model lstm: the targets of a step depend on one another (choose with --model)"
+            "model lstm: the targets of a step depend on one another; "
+            f"{HELD} (choose one with --model)"
         )
         return "lstm"
     reasons.append(
-        "model ridge: ridge regression on a window of the past, fitted in seconds "
-        "(choose with --model: linear, mlp, boosting, or a cell such as lstm)"
+        f"model ridge, with the naive and statistical ones, fitted in seconds; {HELD} (choose one "
+        "with --model: ridge, boosting, linear, mlp, or a cell such as lstm)"
     )
     return "ridge"
 
