@@ -90,14 +90,15 @@ def measure(name: str, seed: int, epochs: int, room: Path) -> dict[str, Any]:
     finally:
         pipeline.choose_members = choose
     held = json.loads((out / "result.json").read_text())
-    likelihoods = [np.maximum(one, -30).mean() for one in choices[0][0]]
+    models = choices[0][0]
+    alone = [models.losses((one,), np.ones((1, 1))).mean() for one in range(models.count)]
     rows = {row["name"]: row for row in forced["rows"]}
     # The network is last of those that the validation part compares, and before the mixture.
     names = [row["name"] for row in forced["rows"][:-1]]
     found = {one: score(rows[one]) for one in (*names, "mixture")}
     chosen = held["rows"][-1]["name"]
     return {
-        "best": names[int(np.argmax(likelihoods))],
+        "best": names[int(np.argmin(alone))],
         "scores": found,
         "held": chosen,
         "held score": score(held["rows"][-1]),

@@ -187,3 +187,12 @@ def test_a_mixture_is_loaded_as_it_was_saved_or_refused() -> None:
     less = {name: one for name, one in saved.arrays().items() if name != "weights"}
     with pytest.raises(RunError, match="the saved"):
         fresh.load(less)
+
+
+def test_a_few_items_do_not_speak_against_the_model_of_the_settings() -> None:
+    settings, other = MixtureSettings(), np.full(5, -0.01)
+    own = np.array([-0.05, -0.06, -0.04, -0.05, -0.06])
+    for pair in ([other, own], [own, other]):
+        assert choose_members(Likelihoods(pair), np.arange(5), settings).members == (1,)
+    many = Likelihoods([np.tile(one, 100) for one in (other, own)])
+    assert choose_members(many, np.arange(500), settings).members == (0,)

@@ -78,13 +78,6 @@ class TaggedTruth:
         spans = self.spans(predicted)
         return spans if spans is not None and spans.actual.any() else None
 
-    def cost(self, predicted: Ids) -> float:
-        """Return what models are compared by: 1 - F1 of spans, or errors per word."""
-        spans = self.get_comparison_spans(predicted)
-        if spans is None:
-            return float(self.losses(predicted).mean())
-        return 1 - float(spans.f1(np.arange(self.sentences)[None])[0])
-
     def spans(self, predicted: Ids) -> SpanCounts | None:
         """Count the spans of each sentence; None if the tags encode no spans."""
         if self.scheme is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -24,6 +25,8 @@ FLOOR = -30.0
 """Least log-likelihood of a target: one that a model holds for impossible would outweigh all."""
 ITERATIONS, CONVERGED = 1000, 1e-7
 """Limits of the fit: its iterations, and the change of a weight below which it ends."""
+EVIDENCE = 3.0
+"""Least difference of two log-likelihoods that decides: "strong" for Kass & Raftery (1995)."""
 ROUNDED = 1e-6
 """Loss in nats by which fits of the same mixture may differ."""
 HINT = "use the arrays of its training"
@@ -120,6 +123,8 @@ class Held(Protocol):
     """Number of models."""
     fewest_units: int
     """Independent units below which nothing is chosen, and all models are members."""
+    evidence: float
+    """Least difference of two total losses that decides; 0 for losses that are no likelihood."""
 
     def fit(self, members: Sequence[int]) -> Nats:
         """Fit the weights (members, columns) of a mixture of some models."""
@@ -133,7 +138,7 @@ class Held(Protocol):
 class Likelihoods:
     """Log-likelihoods of the targets, whose linear pool has the loss -log p."""
 
-    fewest_units = 0
+    fewest_units, evidence = 0, EVIDENCE
 
     def __init__(self, each: Sequence[Nats]) -> None:
         self.count = len(each)
@@ -160,22 +165,24 @@ def choose_members(held: Held, units: NDArray[np.int64], settings: MixtureSettin
     weights = held.fit(members)
     one = np.ones((1, weights.shape[1]))
     everything, alone = held.losses(members, weights), [held.losses((n,), one) for n in members]
-    best = int(np.argmin([losses.mean() for losses in alone]))
+    exceeds = partial(_exceeds, units=units, gain=settings.gain, evidence=held.evidence)
+    best, own = int(np.argmin([losses.mean() for losses in alone])), held.count - 1
+    # The last model is that of the settings: another one needs evidence against it.
+    if held.evidence and not exceeds(alone[own], alone[best]):
+        best = own
     means = float(alone[best].mean()), float(everything.mean())
     loss, few = means[1], len(np.unique(units)) < held.fewest_units and len(members) > 1
     if few:
         return Choice(members, weights, loss, *means, best)
     single = settings.use != "always" or len(members) == 1
-    if single and not _exceeds(alone[best], everything, units, settings.gain):
+    if single and not exceeds(alone[best], everything):
         return Choice((best,), one, means[0], *means, best)
     while len(members) > 2:
         least = int(weights.max(1).argmin())
         fewer = members[:least] + members[least + 1 :]
         less = held.fit(fewer)
         of_fewer = held.losses(fewer, less)
-        if of_fewer.mean() > max(means) + ROUNDED or _exceeds(
-            of_fewer, everything, units, settings.gain
-        ):
+        if of_fewer.mean() > max(means) + ROUNDED or exceeds(of_fewer, everything):
             break
         members, weights, loss = fewer, less, float(of_fewer.mean())
     return Choice(members, weights, loss, *means, best)
@@ -208,11 +215,16 @@ def mix_nats(logs: Nats, weights: Nats) -> Nats:
     return -np.log((weights[:, None] * np.exp(logs - most)).sum(0)) - most
 
 
-def _exceeds(nats: Nats, reference: Nats, units: NDArray[np.int64], gain: float) -> bool:
-    """Whether a loss exceeds the reference by more than the gain and one standard error."""
+def _exceeds(
+    nats: Nats, reference: Nats, units: NDArray[np.int64], gain: float, evidence: float
+) -> bool:
+    """Whether a loss exceeds the reference by more than the gain and one standard error.
+
+    The total has to exceed the evidence too: a few targets show less spread than there is.
+    """
     numbers = np.unique(units, return_inverse=True)[1]
     excess = np.bincount(numbers, (nats - reference).sum(1))
     if len(excess) < 2:
         return False  # a single unit shows no spread
     error = excess.std(ddof=1) * np.sqrt(len(excess)) / nats.size
-    return bool((nats - reference).mean() > max(gain, error))
+    return bool(excess.sum() > evidence and (nats - reference).mean() > max(gain, error))

@@ -55,6 +55,7 @@ class QuantileErrors:
     `units` is the number of independent forecasts among the items.
     """
 
+    evidence = 0.0
     fewest_units = 20
 
     def __init__(self, each: Sequence[Nats], units: int) -> None:

@@ -62,8 +62,6 @@ class Fitted:
     """Name in the table of results, if it is not that of its settings."""
     members: tuple[Fitted, ...] = ()
     """Members of a mixture."""
-    temperature: float = 1.0
-    """Temperature of a member of a mixture."""
 
     @property
     def name(self) -> str:

@@ -66,10 +66,15 @@ class HeldOut:
     """What `compare` takes: by default the log-likelihood of each target, (items,)."""
     units: NDArray[np.int64]
     """Number of the independent unit that each item belongs to, such as its group or sentence."""
-    cost: float = 0.0
-    """Loss by which the table compares models, such as errors per example or 1 - F1."""
-    temperature: float = 1.0
-    """Temperature of the model in a mixture, fitted on the same part."""
+    losses: NDArray[np.float64] | None = None
+    """Losses that people look at: the errors of examples or words."""
+
+    def is_worse(self, other: HeldOut) -> bool:
+        """Whether the losses are higher by more than two standard errors of the difference."""
+        if self.losses is None or other.losses is None:
+            return False
+        excess = self.losses - other.losses
+        return bool(excess.mean() > 2 * excess.std() / np.sqrt(len(excess)))
 
 
 Baseline = tuple[Fitted, Score | None]
@@ -208,10 +213,7 @@ class Training(ABC, Generic[D]):
         models = [*baselines, fitted]
         scored = [self.held_out(one, data) for one in models]
         found = choose_members(self.compare(scored), scored[0].units, settings.mixture)
-        members = tuple(
-            replace(models[number], temperature=scored[number].temperature)
-            for number in found.members
-        )
+        members = tuple(models[number] for number in found.members)
         names, best = [one.name for one in members], models[found.best]
         if len(members) == 1:
             return replace(best, selected=(describe_choice(names, found, self.loss),))
@@ -219,7 +221,7 @@ class Training(ABC, Generic[D]):
         seconds = sum(one.seconds for one in members)
         mixed = replace(best, model=mixture, seconds=seconds, title="mixture", members=members)
         # Nats may gain where the errors that the table shows do not.
-        worse = self.held_out(mixed, data).cost > scored[found.best].cost
+        worse = self.held_out(mixed, data).is_worse(scored[found.best])
         if worse and settings.mixture.use == "auto":
             return replace(best, selected=(describe_choice([best.name], found, self.loss),))
         return replace(

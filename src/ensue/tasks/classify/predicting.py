@@ -24,8 +24,6 @@ from ensue.models.parameters import get_device
 from ensue.models.pool import Pool
 from ensue.training.devices import to_device
 
-TEMPERATURES = "temperatures"
-"""Array of a mixture: the temperature of each member."""
 BATCH_SIZE = 128
 """Examples that are predicted together."""
 
@@ -38,11 +36,7 @@ def predict(model: Predictor | Pool, examples: Examples, labels: LabelCodec) -> 
     counts how many of these were right.
     """
     if isinstance(model, Pool):
-        temperatures = model.extra[TEMPERATURES].tolist()
-        parts = [
-            predict(one, examples, labels).with_temperature(temperature)
-            for one, temperature in zip(model.members, temperatures, strict=True)
-        ]
+        parts = [predict(one, examples, labels) for one in model.members]
         return mix_predictions(parts, model.weights)
     output = np.zeros((len(examples), 3 if labels.kind == "regression" else labels.size))
     inner, device = None, get_device(model)

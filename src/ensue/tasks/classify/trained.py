@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ensue.atomic_io import damage_error
 from ensue.data.codecs import load_content
 from ensue.data.codecs.labels import LabelCodec, merge_labels
 from ensue.data.contract import SILENT, Finding, Listener
@@ -42,14 +41,14 @@ from ensue.settings import read
 from ensue.tasks.cached import CODEC
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.inputs import as_columns, open_reader, rename_columns, with_training_names
-from ensue.tasks.classify.predicting import TEMPERATURES, get_groups, get_targets, predict
+from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_examples, as_paths
 from ensue.tasks.requests import ClassifyRequest
 from ensue.tasks.results import CALIBRATION, Scored, warn_if_trained_on
-from ensue.training.folder.run import WEIGHTS, Run
+from ensue.training.folder.run import Run
 
 MAX_PLACES = 5
 """Places that a finding names."""
@@ -325,11 +324,7 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
         CODEC,
         lambda codecs: (load_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
     )
-    model, _ = open_model(run, settings, partial(_build, content, labels), _mix)
-    if isinstance(model, Pool):
-        temperatures = model.extra[TEMPERATURES]
-        if not ((temperatures >= 1e-6) & (temperatures <= 1e6)).all():
-            raise damage_error(str(run.path / WEIGHTS), "a temperature is out of range")
+    model, _ = open_model(run, settings, partial(_build, content, labels))
     # A failure between training and calibration leaves a run without calibration.json.
     calibration = (
         run.parse(CALIBRATION, Calibration.from_json) if run.has(CALIBRATION) else UNCALIBRATED
@@ -339,7 +334,3 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
 
 def _build(content: ContentCodec, labels: LabelCodec, settings: ClassifySettings, _: Any) -> Any:
     return build_classifier(settings.model, content.shape, labels.kind, labels.size)
-
-
-def _mix(models: Sequence[Any], _: Any) -> Pool:
-    return Pool(models, extra={TEMPERATURES: np.ones(len(models))})

@@ -18,13 +18,12 @@ from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.contract import Predictor
 from ensue.models.names import is_network
-from ensue.models.pool import Pool
 from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import build_classifier, leaf_fields
 from ensue.settings import Settings
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.diagnostics import compute_details
-from ensue.tasks.classify.predicting import TEMPERATURES, get_groups, get_targets, predict
+from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.pretrained import copy_pretrained
 from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import MODELS
@@ -108,17 +107,9 @@ class ClassifyTraining(Training[LabelledParts]):
         """Score the labels of the validation part; one that is several counts each of them."""
         part, labels = data["validation"], data.labels
         predictions, true = predict(fitted.model, part, labels), get_targets(part, labels)
-        # A network is often right and too sure; without a temperature it would weigh too little.
-        temperature = fit_temperature(predictions, true)
-        logs = log_likelihoods(predictions.with_temperature(temperature), true)
-        groups, cost = get_groups(part), float(losses(predictions, true).mean())
+        logs, groups = log_likelihoods(predictions, true), get_groups(part)
         units = np.repeat(np.arange(len(logs)) if groups is None else groups, logs.shape[1])
-        return HeldOut(logs.ravel(), units, cost, temperature)
-
-    def mix(self, members: Sequence[Fitted], weights: Any, data: LabelledParts) -> Pool:
-        """Mix classifiers, each with its own temperature."""
-        temperatures = np.array([one.temperature for one in members])
-        return Pool([one.model for one in members], weights, {TEMPERATURES: temperatures})
+        return HeldOut(logs.ravel(), units, losses(predictions, true))
 
     def calibrate(self, fitted: Fitted, data: LabelledParts) -> Calibration:
         """Fit temperature and conformal quantile on the calibration part, if there is one."""

@@ -94,7 +94,7 @@ class TagTraining(Training[TaggedParts]):
         with np.errstate(divide="ignore"):
             logs = np.log(found)
         return HeldOut(
-            logs, np.repeat(part.static["sentence"], part.lengths), truth.cost(predicted)
+            logs, np.repeat(part.static["sentence"], part.lengths), truth.losses(predicted)
         )
 
     def mix(self, members: Sequence[Fitted], weights: Any, data: TaggedParts) -> Pool:
