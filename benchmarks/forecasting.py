@@ -22,6 +22,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +95,18 @@ def air(models: list[str]) -> None:
     show("air_passengers", DATA / "air_passengers" / "airline-passengers.csv", models, 6, settings)
 
 
+def write_etth1(folder: Path) -> Path:
+    """Write the 20 months of the standard split."""
+    path = folder / "etth1.csv"
+    with gzip.open(DATA / "etth1" / "ETTh1.csv.gz", "rt", encoding="utf-8") as file:
+        lines = [line for _, line in zip(range(1 + 14_400), file, strict=False)]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
 def etth1(models: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "etth1.csv"
-        with gzip.open(DATA / "etth1" / "ETTh1.csv.gz", "rt", encoding="utf-8") as file:
-            path.write_text(
-                "".join(line for _, line in zip(range(1 + 14_400), file, strict=False)),
-                encoding="utf-8",
-            )
-        show("etth1", path, models, 96, ETTH1)
+        show("etth1", write_etth1(Path(folder)), models, 96, ETTH1)
 
 
 def m3(models: list[str]) -> None:
@@ -131,29 +135,37 @@ def unequal(models: list[str]) -> None:
             show(f"m3 quarterly, of {order} steps", path, models, 4, settings)
 
 
+SHORT = {
+    "quarterly": ("quarterly", 44, 12, 4, 4),
+    "quarterly_2": ("quarterly", 44, 12, 2, 4),
+    "yearly": ("yearly", 34, 8, 3, 1),
+    "daily": ("daily", 120, 100, 7, 7),
+}
+"""Short series: of which set, the least length, one in so many, the horizon and the season."""
+
+
+def short_series(group: str) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the horizon, the season and the values of each series of a group."""
+    name, least, every, horizon, season = SHORT[group]
+    if name == "daily":
+        path = DATA / "daily_min_temperatures" / "daily-min-temperatures.csv"
+        values = [line.split(",")[1] for line in path.read_text(encoding="utf-8").split()[1:]]
+        rows = [values[begin : begin + least] for begin in range(0, 3500, every)]
+    else:
+        m3 = DATA / "m3_yearly_quarterly" / f"m3_{name}.csv.gz"
+        with gzip.open(m3, "rt", encoding="utf-8") as file:
+            every_row = [line.strip().split(",")[6:] for line in file][1:]
+        rows = [row for row in every_row if len(row) >= least][::every]
+    for row in rows:
+        yield horizon, season, row
+
+
 def few(_: list[str]) -> None:
     """Learn one short series after the other; the test of each is two horizons."""
-    several = {}
-    for name, least, every, horizon, season in (
-        ("quarterly", 44, 12, 4, 4),
-        ("quarterly", 44, 12, 2, 4),
-        ("yearly", 34, 8, 3, 1),
-    ):
-        with gzip.open(
-            DATA / "m3_yearly_quarterly" / f"m3_{name}.csv.gz", "rt", encoding="utf-8"
-        ) as file:
-            rows = [line.strip().split(",")[6:] for line in file][1:]
-        several[name, horizon, season] = [row for row in rows if len(row) >= least][::every]
-    daily = (
-        (DATA / "daily_min_temperatures" / "daily-min-temperatures.csv")
-        .read_text(encoding="utf-8")
-        .split()[1:]
-    )
-    values = [line.split(",")[1] for line in daily]
-    several["daily", 7, 7] = [values[begin : begin + 120] for begin in range(0, 3500, 100)]
-    for (name, horizon, season), series in several.items():
+    for group in SHORT:
+        series = list(short_series(group))
         held = dict.fromkeys(("coverage_80", "coverage_95"), 0.0)
-        for one in series:
+        for horizon, season, one in series:
             settings = (
                 f"backtest.season_length={season}",
                 f"backtest.test={2 * horizon}",
@@ -166,7 +178,7 @@ def few(_: list[str]) -> None:
                 metrics = train(path, "ridge", 1, horizon, settings)["metrics"]
             held = {figure: share + metrics[figure] / len(series) for figure, share in held.items()}
         shares = " | ".join(f"{share:.2f}" for share in held.values())
-        print(f"| {len(series)} {name}, {horizon} ahead | {shares} |", flush=True)
+        print(f"| {len(series)} {group}, {series[0][0]} ahead | {shares} |", flush=True)
 
 
 if __name__ == "__main__":

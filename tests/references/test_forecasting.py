@@ -29,7 +29,8 @@ from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.window_features import window_features, window_targets
 from ensue.models.distributions import Averaged, Normals, Quantiled, Sampled, average
 from ensue.models.forecaster_contract import Sizes
-from ensue.models.quantile_pool import POOLED_UNITS, QuantileErrors
+from ensue.models.pool import MixtureSettings, choose_members
+from ensue.models.quantile_pool import PRIOR_UNITS, QuantileErrors
 from ensue.tasks.forecast.settings import MODELS
 
 
@@ -354,23 +355,34 @@ def make_errors(units: int, horizon: int, models: int) -> list[np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("units", [3, 400])
-def test_weights_of_a_mixture_minimise_the_crps(units: int) -> None:
-    """That of each step alone where there are many forecasts, of all steps where there are few."""
-    errors = QuantileErrors(make_errors(units, 2, 2), units)
+def test_weights_of_a_mixture_minimise_the_crps_of_each_step() -> None:
+    errors, grid = QuantileErrors(make_errors(400, 2, 2), 400), np.linspace(0, 1, 201)
     found = errors.fit((0, 1))
     np.testing.assert_allclose(found.sum(0), 1)
-    grid = np.linspace(0, 1, 201)
     losses = np.stack([errors.losses((0, 1), np.array([[w, w], [1 - w, 1 - w]])) for w in grid])
     losses = losses.mean(1)
-    own = units / (units + POOLED_UNITS)
-    pooled = own * losses + (1 - own) * losses.mean(1, keepdims=True)
     for step in (0, 1):
-        near = pooled[np.abs(grid - found[0, step]).argmin(), step]
-        assert near < pooled[:, step].min() + (2e-3 if units == 400 else 0.01)
-    if units == 400:
-        assert found[0, 0] > 0.8
-        assert found[1, 1] > 0.8
+        near = losses[np.abs(grid - found[0, step]).argmin(), step]
+        assert near < losses[:, step].min() + 2e-3
+    assert found[0, 0] > 0.8
+    assert found[1, 1] > 0.8
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_weights_after_few_forecasts_are_near_the_inverse_losses(units: int) -> None:
+    """And nearly the same at all steps, though another model is better at each."""
+    made = make_errors(units, 2, 2)
+    made[1] = made[1] * 3
+    errors = QuantileErrors(made, units)
+    found = errors.fit((0, 1))
+    alone = [errors.losses((one,), np.ones((1, 2))).mean() for one in (0, 1)]
+    expected = (1 / alone[0]) / (1 / alone[0] + 1 / alone[1])
+    own = units / (units + PRIOR_UNITS)
+    assert (np.abs(found[0] - (1 - own) * expected) < own + 1e-9).all()
+    assert abs(found[0, 0] - found[0, 1]) < 0.1
+    choice = choose_members(errors, np.arange(units), MixtureSettings())
+    assert choice.members == (0, 1)
+    assert choice.best == int(np.argmin(alone))
 
 
 def test_missing_targets_count_nothing_in_the_weights_of_a_mixture() -> None:
