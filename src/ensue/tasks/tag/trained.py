@@ -290,7 +290,9 @@ def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     sizes = {**codec.shape.symbols, "target": len(tags)}
 
     def build(own: TagSettings, arrays: Mapping[str, NDArray[Any]]) -> Predictor:
-        return cast("Any", own.model).build(sizes, arrays.get("vectors"))
+        vectors = arrays.get("vectors")  # a map of the file, and torch takes no read-only array
+        vectors = None if vectors is None else np.array(vectors)
+        return cast("Any", own.model).build(sizes, vectors)
 
     def mix(models: Sequence[Any], arrays: Mapping[str, NDArray[Any]]) -> Pool:
         changes = np.zeros((len(tags) + 1, len(tags) + 1))
