@@ -30,9 +30,9 @@ COLUMNS = ("object", "mjd", "band", "flux", "flux_err", "type")
 ROLES = {
     "id": "object",
     "time": "mjd",
-    "band": "band",
+    "channel": "band",
     "value": ("flux",),
-    "error": "flux_err",
+    "standard_error": "flux_err",
     "label": "type",
 }
 FOLDS = 5
@@ -89,7 +89,8 @@ def write_table(path: Path, curves: Any, types: list[str], objects: Iterable[int
 def train(path: Path, test: Path, **choices: Any) -> dict[str, Any]:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        model = ensue.train("classify", path, test=test, out=Path(folder) / "run", **choices)
+        own = {"out": Path(folder) / "run", "settings": ["mixture.use=never"], **choices}
+        model = ensue.train("classify", path, test=test, **own)
         result = json.loads(model.run.read("result.json"))
     result["seconds"] = time.perf_counter() - began
     for row in result["rows"]:

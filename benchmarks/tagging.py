@@ -36,7 +36,14 @@ FIGURES = ("tag_accuracy", "tag_accuracy_known", "tag_accuracy_unknown")
 def train(seed: int, minutes: float, folder: Path) -> Path:
     """Train with one seed, and give the run."""
     ensue.train(
-        "tag", TRAIN, valid=VALID, test=TEST, seed=seed, minutes=minutes, out=folder / str(seed)
+        "tag",
+        TRAIN,
+        valid=VALID,
+        test=TEST,
+        seed=seed,
+        minutes=minutes,
+        settings=["mixture.use=never"],
+        out=folder / str(seed),
     )
     return folder / str(seed)
 
