@@ -171,7 +171,7 @@ def test_no_statistical_model_sees_later_steps_or_other_series(
     order, places = np.lexsort(at.T[::-1]), dict.fromkeys(range(3), 0)
     for history, (number, origin) in zip(seen, at[order], strict=True):
         past = prepared.panel.series[number].values[:origin, 0]
-        np.testing.assert_array_equal(history, past / np.abs(past).mean())
+        np.testing.assert_array_equal(history, past)
         if places[number] % every == 0:
             np.testing.assert_array_equal(fitted.pop(0), history)
         places[number] += 1

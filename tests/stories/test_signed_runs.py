@@ -56,12 +56,13 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mixed characters": ("generate", "lstm", MIXED),
     "mixed texts": ("classify", "lstm", MIXED),
     "mixed tags": ("tag", "lstm", MIXED),
+    "mixed forecasts": ("forecast", "ridge", MIXED),
 }
 SECONDS, BYTES = 20, 1 << 30
 """What one command may take with a tiny run."""
-QUICK = {"characters": 3, "mixed texts": 4, "mixed tags": 4, "ridge": 5}
+QUICK = {"characters": 3, "mixed texts": 4, "mixed tags": 4, "mixed forecasts": 12}
 MUTANTS = 60
-"""Of each kind of run, finished and killed: 2,880 in all."""
+"""Of each kind of run, finished and killed: 3,360 in all."""
 
 
 def enough(began: float, event: Any) -> None:

@@ -27,6 +27,8 @@ LEVELS = (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975)
 _PER_CENT = [20, 40, 60, 80, 95]
 """Central intervals whose ends are the quantiles LEVELS, since statsforecast gives intervals."""
 INSTALL = "install it with: pip install 'ensue[series]'"
+LEAST, MOST = 1e-3, 1e9
+"""Mean sizes of numbers that are not divided."""
 WARM_UP = 50
 """Steps of the fit before the one that is timed: some versions compile at the first."""
 
@@ -84,7 +86,7 @@ class Statistical(HistoryForecaster):
         One fit of the longest series tells. `counts` are the origins of each series in each part.
         With `every` it is chosen already.
         """
-        values, times = _rescale(longest.values[:, 0])[0], []
+        values, times, channels = _rescale(longest.values[:, 0])[0], [], longest.values.shape[1]
         for steps in (values[-WARM_UP:], values):
             began = perf_counter()
             model = self._fit(steps)
@@ -92,9 +94,7 @@ class Statistical(HistoryForecaster):
         began = perf_counter()
         with suppress(Exception):
             _run(model.forward, y=values, h=1, level=_PER_CENT)
-        fit, forward = (
-            longest.values.shape[1] * one for one in (times[-1], perf_counter() - began)
-        )
+        fit, forward = channels * times[-1], channels * (perf_counter() - began)
 
         def total() -> float:
             return float(fit * (-(-counts // self.every)).sum() + forward * counts.sum())
@@ -161,8 +161,9 @@ def load_library() -> Any:
 
 
 def _rescale(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Divide by the mean size, for the tolerances of the library are of numbers near 1."""
-    scale = float(np.abs(values).mean()) or 1.0
+    """Divide numbers of extreme size by their mean size: the library has absolute tolerances."""
+    size = float(np.abs(values).mean())
+    scale = 1.0 if LEAST < size < MOST else size or 1.0
     return values / scale, scale
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ensue.data.series.windows import WindowFeed
 from ensue.decoding.forecasts import BATCH_SIZE, forecast
@@ -210,11 +211,14 @@ class ForecastTraining(Training[SeriesParts]):
 
     def selected(self, trained: ForecastModel) -> tuple[str, ...]:
         """Say what the run is fitted on in the end, and what was selected before the test."""
+        model, layout = trained.model, trained.prepared.layout
+        networks = [isinstance(one, nn.Module) for one in getattr(model, "members", (model,))]
+        refits = layout.refit * any(networks), layout.refit_fitted * (not all(networks))
         refitted = ("the model of the run is refitted on all steps, including the test",)
         count = trained.conformal.forecasts
         measured = f"{count} non-overlapping forecast{'s' * (count > 1)}"
         offsets = f"conformal offsets of intervals: before the test, on {measured}"
-        return (*refitted * bool(trained.prepared.layout.refit), offsets)
+        return (*refitted * any(refits), offsets)
 
 
 TRAINING = ForecastTraining()
