@@ -45,6 +45,7 @@ def test_the_commands_of_the_readme_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shakespeare.txt").write_text(TEXT, encoding="utf-8")
     (tmp_path / "sonnets.txt").write_text(TEXT[:2000], encoding="utf-8")
+    (tmp_path / "letters.txt").write_text(TEXT[:4000], encoding="utf-8")
     for line in commands(PAGES[0]):
         if line.startswith("ensue demo"):
             continue
