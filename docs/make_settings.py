@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 import ensue.cli.train
 from ensue.settings import Choice, FlagField, Settings, find_flags, visit_fields
-from ensue.tasks import TASKS
+from ensue.tasks import TASKS, Task
 from ensue.tasks.requests import REQUESTS
 
 PATH = Path(__file__).parent / "settings.md"
@@ -56,12 +56,20 @@ def entries(kind: type[Settings], prefix: str = "") -> Iterator[tuple[str, str, 
             yield from entries(part, f"{key}.")
 
 
+def kinds() -> Iterator[tuple[str, type[Settings]]]:
+    """Yield a title for each kind of data of each verb, and its settings."""
+    for name, task in TASKS.items():
+        yield f"`train {name}`", task.settings
+        yield from ((f"`train {name}`, {kind}", one.settings) for kind, one in task.kinds.items())
+
+
 def page() -> str:
-    tables = [table(f"`train {name}`", task.settings) for name, task in TASKS.items()]
+    tables = [table(title, kind) for title, kind in kinds()]
     verbs: dict[type[Settings], dict[str, None]] = {}
     titles: dict[type[Settings], str] = {}
     for verb, task in TASKS.items():
-        for key, name, part in entries(task.settings):
+        every = [one for kind in (task, *task.kinds.values()) for one in entries(kind.settings)]
+        for key, name, part in every:
             verbs.setdefault(part, {})[verb] = None
             titles.setdefault(part, f"`{key}`: {name}")
     tables += [table(f"{title} ({', '.join(verbs[part])})", part) for part, title in titles.items()]
@@ -84,6 +92,15 @@ def type_of(flag: FlagField) -> str | list[str]:
     return names[kind]
 
 
+def merge_types(task: Task, name: str) -> str | list[str]:
+    """Name the type of a flag, or list its values for all kinds of data."""
+    every = [find_flags(one.settings) for one in (task, *task.kinds.values())]
+    types = [type_of(flags[name]) for flags in every if name in flags]
+    if isinstance(types[0], str):
+        return types[0]
+    return list(dict.fromkeys(value for one in types for value in one))
+
+
 def comes_later(named: tuple[str, FlagField]) -> bool:
     """Sort what most people choose before names of files and columns."""
     return named[0] not in ("model", "codec")
@@ -94,10 +111,10 @@ def flags() -> str:
     table = {
         verb: {
             name: {
-                "type": type_of(flag),
+                "type": merge_types(task, name),
                 "help": " ".join((flag.field.description or "").split("\n\n")[0].split()),
             }
-            for name, flag in sorted(find_flags(task.settings).items(), key=comes_later)
+            for name, flag in sorted(task.flags.items(), key=comes_later)
         }
         for verb, task in TASKS.items()
     }

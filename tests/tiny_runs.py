@@ -26,8 +26,11 @@ DATA = {
     ),
     "trees": "".join(f"({n % 2} (1 It) ({n % 3} (2 was) (4 lovely{n % 5})))\n" for n in range(60)),
 }
+DATA["steps"] = "id,time,x,note\n" + "".join(
+    f"{n // 20},{n % 20},{n * 7 % 13 / 7:.3f},{'abc'[n * n % 3]}\n" for n in range(400)
+)
 ENDS = {"generate": "txt", "tag": "tsv", "trees": "txt"}
-TASKS = {"forecasts": "classify", "trees": "classify"}
+TASKS = {"forecasts": "classify", "trees": "classify", "steps": "generate"}
 """Of data that bears no verb's name."""
 ASK: dict[str, Callable[[Any], Any]] = {
     "generate": lambda model: model.samples(n=2, length=20, seed=3, novelty=True),
@@ -37,6 +40,7 @@ ASK: dict[str, Callable[[Any], Any]] = {
     "tag": lambda model: model.tag([["the", "cat", "sees"], ["the", "road"]]),
     "forecast": lambda model: [one.to_json() for one in model.forecast()],
     "trees": lambda model: [one.to_json() for one in model.classify(["(_ (_ It) (_ was))"])],
+    "steps": lambda model: [one.to_json() for one in model.samples(n=2, length=9, novelty=True)],
 }
 FITTED = (
     "ngram",
@@ -45,6 +49,7 @@ FITTED = (
     "hmm",
     "most-frequent-tag",
     "ridge",
+    "last-step",
     "boosting",
     "naive",
     "seasonal-naive",

@@ -17,7 +17,7 @@ from ensue.data.labelled import LabelledReader
 from ensue.data.tables.rows import read_frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.models.names import is_network
-from ensue.settings import Settings, find_flags, read_arguments, read_stored, to_plain, to_python
+from ensue.settings import Settings, read_arguments, read_stored, to_plain, to_python
 from ensue.tasks import TASKS, Choices, Proposal, Task
 from ensue.tasks.in_memory import as_path
 from ensue.tasks.proposal import with_budget
@@ -27,6 +27,9 @@ from ensue.training.fit import reopen
 from ensue.training.folder.run import ABOUT, WEIGHTS, Run
 from ensue.training.notes import with_notes
 from ensue.training.settings import TrainingOptions
+
+KINDS = {"text": "text", "steps": "sequences of records"}
+"""Kinds of data of a verb, in words."""
 
 
 def silent(event: Event) -> None:
@@ -118,7 +121,7 @@ def make_choices(task: Task, data: Sequence[Path], given: Mapping[str, Any]) -> 
 
     Raises SettingError for a name that is neither.
     """
-    flags = find_flags(task.settings)
+    flags = task.flags
     known = {*TrainingOptions.model_fields, "assignments", *flags}
     if unknown := sorted(given.keys() - known):
         raise SettingError(f"unknown option {unknown[0]!r}", hint=did_you_mean(unknown[0], known))
@@ -148,6 +151,7 @@ def start(
     no files.
     """
     settings = proposal.settings
+    task = task.of(to_plain(settings))
     about = {
         "task": task.name,
         "sources": [str(path) for path in data],
@@ -292,10 +296,11 @@ def resume(
         )
 
 
-def open(folder: str | Path, task: str | None = None) -> Any:
+def open(folder: str | Path, task: str | None = None, kind: str | None = None) -> Any:
     """Open the trained model of a run.
 
-    Raises RunError if it is missing, damaged, of another version, or not of that task.
+    Raises RunError if it is missing, damaged, of another version, or not of that task or of that
+    kind of data.
     """
     run = Run.open(as_path(folder, "open"))
     known = get_task(run)
@@ -305,6 +310,11 @@ def open(folder: str | Path, task: str | None = None) -> Any:
         raise RunError(
             f"the run was trained to {trained}, not to {task}", where=str(folder), hint=hint
         )
+    trained_on = run.about["settings"].get("kind", "text")
+    if kind not in (None, trained_on):
+        found, needed = KINDS[trained_on], KINDS[kind or trained_on]
+        what = f"the run is over {found}, and this needs one over {needed}"
+        raise RunError(what, where=str(folder), hint="give another run")
     return known.open(run, _read_settings(run, known))
 
 
@@ -315,7 +325,7 @@ def get_task(run: Run) -> Task:
         raise RunError(f"the run is of no known task ({name!r:.60})", where=where, hint=HINT)
     with format_errors(where):
         _ = [Path(one) for one in run.about["sources"]]
-    return TASKS[name]
+    return TASKS[name].of(run.about.get("settings"))
 
 
 def _read_settings(run: Run, task: Task) -> Any:

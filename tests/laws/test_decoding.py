@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 
 from ensue.decoding.constraints.matching import Matching, only
+from ensue.decoding.continuation import Continuation
 from ensue.decoding.rollout import collect, read, rollout, stop_at
 from ensue.decoding.sampling import SamplingSettings
-from ensue.decoding.stepper import Rules, predict
+from ensue.decoding.stepper import Rules, log_probabilities
 from ensue.errors import PromptError
 from ensue.models.contract import Autoregressive
 
@@ -128,7 +129,7 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another(model):
 def test_a_long_prompt_leaves_the_state_of_reading_it_at_once(model):
     prompt = np.random.default_rng(0).integers(0, SIZE - 1, 700)
     state, last = read(model, [prompt])
-    scores, _ = predict(model, last, state)
+    scores = log_probabilities(Continuation(model, state, last).read())
     inputs = torch.from_numpy(np.concatenate([[SIZE], prompt]))[None]
     with torch.no_grad():
         distribution, _ = model(inputs, model.initial(1))
@@ -166,7 +167,7 @@ def test_temperature_reaches_the_draw_once(model):
     count = 4000
     written = texts(model, [""] * count, rules(length=1), SamplingSettings(temperature=0.5))
     state, last = read(model, [ids_of("")])
-    scores, _ = predict(model, last, state)
+    scores = log_probabilities(Continuation(model, state, last).read())
     sharp = np.exp(scores[0] / 0.5)[:END]
     for letter, probability in zip(LETTERS, sharp / sharp.sum(), strict=True):
         share = sum(value == letter for value in written.values()) / count
@@ -263,7 +264,8 @@ def test_greedy_takes_the_likeliest_each_time(model):
     )[0]
     state, inputs = read(model, [ids_of("b")])
     for id in sample.ids.tolist():
-        scores, state = predict(model, inputs, state)
+        running = Continuation(model, state, inputs)
+        scores, state = log_probabilities(running.read()), running.state
         assert id == int(scores[0, :END].argmax())
         inputs = torch.tensor([id])
 

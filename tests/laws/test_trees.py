@@ -71,7 +71,7 @@ def test_gradients_are_right_and_every_parameter_has_one(model: TreeModel) -> No
         loss = torch.func.functional_call(
             _Loss(model), {f"model.{name}": v for name, v in zip(parameters, values, strict=True)}
         )
-        return loss.nats + loss.extra
+        return loss.cost
 
     assert torch.autograd.gradcheck(cost, tuple(parameters.values()))
     cost(*parameters.values()).sum().backward()
@@ -125,7 +125,7 @@ def test_every_kind_of_label_is_told_at_the_root(kind: str) -> None:
     fields |= {"target": target.get(kind, batch["target"])}
     loss, _ = model.loss(Batch(fields, batch.lengths, batch.weight, batch.fresh))
     assert loss.nats.shape == (2,)
-    assert loss.extra is None
+    assert not loss.penalties
     assert np.isfinite(loss.nats.detach().numpy()).all()
 
 

@@ -53,8 +53,7 @@ def test_bayes_rule_over_networks() -> None:
 def test_networks_learn_from_the_examples_of_their_label_alone() -> None:
     made = model().train()
     loss, _ = made.loss(batch([[0, 3], [2, 1, 1]], [0, 2]))
-    assert loss.extra is not None
-    (loss.nats + loss.extra).sum().backward()
+    loss.cost.sum().backward()
     learned = [
         any(p.grad is not None and p.grad.any() for p in network.parameters())
         for network in made.models
@@ -66,7 +65,7 @@ def test_networks_learn_from_the_examples_of_their_label_alone() -> None:
         1, torch.tensor([[0], [2]])
     )
     judged, _ = made.loss(batch([[0, 3], [2, 1, 1]], [0, 2]))
-    assert judged.extra is None
+    assert not judged.penalties
     torch.testing.assert_close(judged.nats, -probability[:, 0].log())
 
 

@@ -183,7 +183,7 @@ def test_the_loss_is_that_of_the_root_and_beside_it_those_of_inner_nodes_with_a_
     whole = Batch(fields, batch.lengths, batch.weight, batch.fresh)
     nats = -model(whole).logits.log_softmax(-1)
     loss, _ = model.loss(whole)
-    assert loss.extra is None
+    assert not loss.penalties
     assert loss.count.tolist() == [1, 1]
     torch.testing.assert_close(loss.nats, torch.stack([nats[0, 4, 1], nats[1, 0, 2]]))
     model.settings = model.settings.model_copy(
@@ -191,7 +191,8 @@ def test_the_loss_is_that_of_the_root_and_beside_it_those_of_inner_nodes_with_a_
     )
     loss, _ = model.train().loss(whole)
     torch.testing.assert_close(
-        loss.extra, torch.stack([0.5 * (nats[0, 0, 1] + nats[0, 2, 0]), nats.new_zeros(())])
+        loss.penalties["inner nodes"],
+        torch.stack([0.5 * (nats[0, 0, 1] + nats[0, 2, 0]), nats.new_zeros(())]),
     )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json as codec
 from collections.abc import Iterable, Iterator
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App
 
 from ensue.cli.flags import FLAGS, Typed, read_data
-from ensue.cli.output import write_answers
+from ensue.cli.output import csv_line, write_answers
 from ensue.tasks.requests import ClassifyRequest
 
 if TYPE_CHECKING:
@@ -58,20 +56,14 @@ def format_rows(predictions: Iterable[Prediction], labels: LabelCodec) -> Iterat
         own = dict(prediction.example.row) or {"text": prediction.example.content}
         if number == 0:
             columns = list(own)
-            yield _join([f"{name} (data)" if name in ours else name for name in columns] + ours)
+            yield csv_line([f"{name} (data)" if name in ours else name for name in columns] + ours)
         probabilities = [prediction.probabilities.get(name) for name in names]
         figures = [
             "" if one is None else f"{one:.6g}" if is_number else f"{one:.4f}"
             for one in probabilities
         ]
         given = [own.get(name, "") for name in columns]
-        yield _join([*given, _cell(prediction.label), *figures, _cell(list(prediction.set))])
-
-
-def _join(cells: list[Any]) -> str:
-    line = StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+        yield csv_line([*given, _cell(prediction.label), *figures, _cell(list(prediction.set))])
 
 
 def _cell(value: Any) -> str:

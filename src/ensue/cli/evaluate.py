@@ -66,7 +66,7 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         lines or surprising or novelty or prequential or precision != "fp32"
     ):
         flags = "--lines, --surprising, --novelty, --prequential and --precision"
-        what = f"{flags} need a run of `generate`"
+        what = f"{flags} need a run of `generate` over text"
         raise SettingError(what, where="evaluate", hint="leave them out")
     with open_inputs(model, data) as files:
         if hasattr(model, "evaluate"):

@@ -28,7 +28,7 @@ def export(run: Path, file: Path, /) -> None:
     from ensue.models.ngram import write_arpa
     from ensue.training.contract import Working
 
-    model: TextModel = open_run(run, "generate")
+    model: TextModel = open_run(run, "generate", "text")
     codec, ngram = model.codec, model.ngram()
     unfinished = file.with_name(f".tmp-{file.name}")
     symbols = [codec.symbol(id) for id in range(codec.size)]

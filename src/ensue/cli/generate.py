@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from ensue.cli.flags import FLAGS
-from ensue.cli.output import Output, show_finding, write_answers
+from ensue.cli.output import Output, csv_line, show_finding, show_line, write_answers
 from ensue.escape import for_terminal
 from ensue.tasks.requests import GenerateRequest
 
 if TYPE_CHECKING:
+    from ensue.tasks.generate.steps.trained import GeneratedSteps, StepGenerator
     from ensue.tasks.generate.trained import GeneratedText, TextModel
 
 app = App(name="generate")
 
 
 @app.default
-def generate(
+def generate(  # noqa: PLR0913 - each is a flag
     run: Path,
     /,
     *,
@@ -27,25 +29,30 @@ def generate(
     request: Annotated[GenerateRequest, FLAGS] = GenerateRequest(),  # noqa: B008 - it is frozen
     greedy: bool = False,
     interactive: bool = False,
+    out: Path | None = None,
+    plot: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Generate text from a trained model.
+    """Generate text, or sequences of records, from a trained model.
 
     Args:
         run: Run folder.
-        prompt: Prompt to continue; - reads it from the standard input.
+        prompt: Prompt to continue; - reads it from the standard input. For a run over records, the
+            table whose rows begin a sequence.
         greedy: Greedy decoding; the same as --temperature 0.
         interactive: Interactive mode: type and let the model continue, or pick the next symbol.
-        json: Print JSON Lines, one object a sample.
+        out: Output file; by default the standard output.
+        plot: Plot file of records, .png, .svg or .pdf.
+        json: Write JSON Lines, one object a sample.
     """
     from ensue.cli.progress import open_run
     from ensue.errors import SettingError
 
     several = json or request.novelty or request.samples > 1
-    if interactive and (several or prompt == "-"):
+    if interactive and (several or out is not None or prompt == "-"):
         what, hint = (
             "--interactive writes one plain text",
-            "leave out --samples, --novelty and --json",
+            "leave out --samples, --novelty, --out and --json",
         )
         if prompt == "-":
             what, hint = "--interactive reads the standard input itself", "leave out --prompt -"
@@ -54,14 +61,24 @@ def generate(
         what, hint = "--greedy is --temperature 0", "leave one of them out"
         raise SettingError(what, where="--temperature", hint=hint)
     request = request.model_copy(update={"temperature": 0.0}) if greedy else request
-    model: TextModel = open_run(run, "generate")
+    model: Any = open_run(run, "generate")
+    if model.kind == "steps":
+        if interactive:
+            what = "the run generates rows of a table"
+            raise SettingError(what, where="--interactive", hint="leave it out")
+        write_records(model, prompt, request, out, plot, json)
+        return
+    if plot is not None:
+        what = "the run generates text, which cannot be drawn"
+        raise SettingError(what, where="--plot", hint="leave it out")
     prompt = read_prompt(prompt)
+    several = several or out is not None
     if interactive:
         from ensue.cli.interactive import converse
 
         converse(model, prompt, request)
     elif several:
-        print_samples(model, prompt, request, json)
+        print_samples(model, prompt, request, json, out)
     else:
         stream(model, prompt, request)
 
@@ -91,8 +108,10 @@ def stream(model: TextModel, prompt: str, request: GenerateRequest) -> None:
     print()
 
 
-def print_samples(model: TextModel, prompt: str, request: GenerateRequest, as_json: bool) -> None:
-    """Print samples as JSON Lines, or as texts.
+def print_samples(
+    model: TextModel, prompt: str, request: GenerateRequest, as_json: bool, out: Path | None
+) -> None:
+    """Write samples as JSON Lines, or as texts.
 
     Several texts have a heading each, unless they are lines without novelty.
     """
@@ -113,4 +132,53 @@ def print_samples(model: TextModel, prompt: str, request: GenerateRequest, as_js
     with Heartbeat(follow_answer()) as progress:
         progress(Working(what if request.novelty else "generating"))
         answers = progress.each(model.answer(request, prompt, Listener(progress.note)))
-        write_answers(answers, None, None if as_json else lambda found: map(format_text, found))
+        write_answers(answers, out, None if as_json else lambda found: map(format_text, found))
+
+
+def write_records(
+    model: StepGenerator,
+    prompt: str,
+    request: GenerateRequest,
+    out: Path | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Generate sequences and write them; `prompt` is the file of a table, or empty."""
+    from ensue.atomic_io import write_atomically
+    from ensue.cli.progress import Heartbeat, follow_answer
+    from ensue.data.contract import Listener
+    from ensue.data.files import spool_stdin
+    from ensue.inspection.pictures import check_ending, draw_sequences, render
+    from ensue.training.contract import Working
+
+    if plot is not None:
+        check_ending(plot)
+    with Heartbeat(follow_answer()) as progress:
+        progress(Working("generating"))
+        listener = Listener(progress.note)
+        if prompt == "-":
+            with spool_stdin(name=lambda first: "prompt.csv") as (path, _):
+                answers = list(model.answer(request, path, listener))
+        else:
+            answers = list(model.answer(request, Path(prompt) if prompt else None, listener))
+    write_answers(answers, out, None if as_json else lambda found: _to_csv(found, model))
+    if plot is not None:
+        first = [one for one in answers if one.sequence == answers[0].sequence]
+        drawn: Any = [one.steps for one in first]
+        write_atomically(
+            plot, render(plot.suffix[1:].lower(), draw_sequences, first[0].prompt, drawn)
+        )
+        if out is not None:
+            show_line(f"plot written: {plot}")
+
+
+def _to_csv(found: Iterable[GeneratedSteps], model: StepGenerator) -> Iterator[str]:
+    """Yield lines of CSV: sequence, sample and step, and then the columns of training."""
+    names = model.codec.names
+    own = [f"{name} (data)" if name in ("sample", "step") else name for name in names]
+    id = model.table.id or "sequence"
+    yield csv_line([id if id not in names else "sequence", "sample", "step", *own])
+    for one in found:
+        for step, row in enumerate(one.steps, len(one.prompt) + 1):
+            name = one.sequence or "new"
+            yield csv_line([name, one.number + 1, step, *(row[column] for column in names)])

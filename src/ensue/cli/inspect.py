@@ -45,7 +45,7 @@ def inspect(
     from ensue.training.contract import Working
 
     settings = read(MemorySettings, {"longest": longest, "places": places}, where="inspect")
-    model: TextModel = api.open(run, "generate")
+    model: TextModel = api.open(run, "generate", "text")
     corpus = read_corpus(model, data) if data else model.parts.test
     with Heartbeat(follow_answer() if json else follow(False)) as progress:
         what = f"{settings.places} positions with up to {settings.longest} symbols of context"

@@ -9,8 +9,9 @@ import numpy as np
 from ensue.cli.output import Output, show_finding
 from ensue.data.contract import Listener
 from ensue.data.files import refuse_undecoded
+from ensue.decoding.continuation import Continuation
 from ensue.decoding.rollout import read
-from ensue.decoding.stepper import predict
+from ensue.decoding.stepper import log_probabilities
 from ensue.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,6 +68,6 @@ def choose(model: TextModel, text: str, requested: str) -> str:
 def most_probable(model: TextModel, text: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the most probable next ids after a text, and their probabilities."""
     state, inputs = read(model.model, [model.context(text)])
-    scores, _ = predict(model.model, inputs, state)
+    scores = log_probabilities(Continuation(model.model, state, inputs).read())
     ids = np.argsort(-scores[0], kind="stable")[:SHOWN]
     return ids, np.exp(scores[0, ids])

@@ -157,13 +157,13 @@ def _activity(event: Event) -> str | None:
     return "reading the data" if isinstance(event, Reading) else None
 
 
-def open_run(run: Path, task: str) -> Any:
+def open_run(run: Path, task: str, kind: str | None = None) -> Any:
     """Open a run of a task, and report it where checking the checksums takes long."""
     from ensue import api
 
     with Heartbeat(follow_answer()) as progress:
         progress(Working("opening the run"))
-        return api.open(run, task)
+        return api.open(run, task, kind)
 
 
 @contextmanager

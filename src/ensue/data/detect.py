@@ -48,7 +48,7 @@ def guess_labelled_format(
     files = exclude_file(find_files(data), settings.get("data.label_file", "").strip('"'))
     endings = {get_suffix(path) for path in files}
     if endings <= ROWS.keys():
-        if _are_steps(_read_beginning(files[0], encoding)):
+        if _are_steps(read_beginning(files[0], encoding)):
             why = "it has columns of ids and times, and no texts"
             return (
                 "long_table",
@@ -118,7 +118,9 @@ def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str
     return "generate", "it is text"
 
 
-def _read_beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
+def read_beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
+    """Read the first rows of a table."""
+
     def read(encoding: str) -> list[dict[str, Any]]:
         return [row for _, row in _read_first(ROWS[get_suffix(path)](path, encoding, None, SILENT))]
 
@@ -151,10 +153,10 @@ def _read_any_encoding(read: Callable[[str], list[T]], encoding: str) -> list[T]
 
 
 def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:
-    return bool(rows) and {"id", "time"} <= rows[0].keys() and not _find_texts(rows)
+    return bool(rows) and {"id", "time"} <= rows[0].keys() and not find_texts(rows)
 
 
-def _find_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def find_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the columns of texts; a time such as "2001Q3" is not a text."""
     return [
         name
@@ -164,11 +166,22 @@ def _find_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def are_steps(files: Sequence[Path], encoding: str) -> bool:
+    """Whether `generate` reads files as sequences of records: tables in which no column is text."""
+    if not all(get_suffix(path) in ROWS for path in files):
+        return False
+    try:
+        rows = read_beginning(files[0], encoding)
+    except DataError:  # the reader reports it
+        return False
+    return len(rows) > 1 and not find_texts(rows)
+
+
 def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
     first = _first_lines(path, encoding)[0] if get_suffix(path) != ".parquet" else ""
     if get_suffix(path) == ".csv" and first.endswith(M3_ENDING):
         return "forecast", "each line is a series"
-    if not (rows := _read_beginning(path, encoding)):
+    if not (rows := read_beginning(path, encoding)):
         return "generate", "the table is empty"
     columns = list(rows[0])
     if sum(isinstance(value, list) for value in rows[0].values()) > 1:
@@ -178,7 +191,7 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
     names = {name.lower() for name in columns}
     if not names & {*USUAL["label"]} and find_row_layout(columns, rows):
         return "forecast", "each row is a series, with a column for each step"
-    if texts := _find_texts(rows):
+    if texts := find_texts(rows):
         others = [name for name in columns if name not in texts]
         labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
         if not labels:
@@ -194,7 +207,7 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
             "forecast",
             f"{repr(time) if time else 'a column'} holds times, and no other column holds texts",
         )
-    return "generate", "it has no column of times or of labels"
+    return "generate", "it has a row for each step of sequences"
 
 
 def _are_tagged(path: Path, encoding: str) -> bool:

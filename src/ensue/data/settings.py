@@ -30,7 +30,8 @@ class DataSettings(PartFiles):
     """How the data is read and split."""
 
     format: Annotated[Literal["auto", "text", "lines", "table"], Flag()] = "auto"
-    """One long text, one record a line, or the text column of a table; auto guesses it."""
+    """One long text, one record a line, the text column of a table, or steps (a table with a row
+    per step); auto guesses it."""
     column: Annotated[str, Flag()] = ""
     """Table: name of the text column; by default the only one that could be text."""
     encoding: str = "utf-8"

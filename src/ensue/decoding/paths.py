@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.batch import Batch
-from ensue.decoding.uniform import uniform
+from ensue.decoding.continuation import Continuation
+from ensue.decoding.uniform import TINY, uniform
 from ensue.models.forecaster_contract import Forecasting, Uniforms
-
-TINY = 2.0**-54
-"""Uniform numbers keep this distance from 0 and 1, where quantiles are infinite."""
 
 
 def draws(
@@ -56,4 +54,18 @@ def sample_paths(
         )
         return first, second
 
-    return model.draw(batch, on_device).double().cpu().numpy()
+    stepwise = model.begin(batch)
+    if stepwise is None:
+        return model.draw(batch, on_device).double().cpu().numpy()
+    following, state, last = stepwise
+    running, steps = Continuation(following, state, last), []
+    for step in range(batch["known"].shape[1] - batch["past"].shape[1]):
+        first, second = on_device(step)
+        if not step:
+            rows = torch.arange(len(last), device=device)
+            running.keep(rows.repeat(len(first)))
+        numbers = torch.stack([first, second], -1).flatten(0, 1)
+        steps.append(running.read().draw(numbers).to(last))
+        running.append(steps[-1])
+    paths = torch.stack(steps, 1)
+    return paths.unflatten(0, (-1, len(last))).double().cpu().numpy()

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.decoding.constraints.matching import Matching
+from ensue.decoding.continuation import Continuation
 from ensue.decoding.draw import draw
 from ensue.decoding.sampling import LogProbs, Mask, SamplingSettings, apply, normalize
 from ensue.decoding.uniform import uniform
@@ -21,7 +22,7 @@ from ensue.engine.step.structures import Rules as NativeRules
 from ensue.engine.step.structures import Writing
 from ensue.models.compiled import Compiled
 from ensue.models.contract import Autoregressive
-from ensue.state import State, select_rows
+from ensue.state import State
 
 WORK, LEAST, MOST = 1 << 27, 64, 1024
 """Multiply-adds per call of the kernels, a few milliseconds, so that Ctrl-C and stop rules work;
@@ -120,32 +121,30 @@ class SymbolBySymbol(Stepper):
         filters: SamplingSettings,
         seed: int,
     ) -> None:
-        self.model, self.state, self.inputs = model, state, inputs
-        self.filters, self.seed = filters, seed
+        self.running = Continuation(model, state, inputs)
+        self.size, self.filters, self.seed = model.size, filters, seed
 
     def step(self, rows: Sequence[Row]) -> list[Draw]:
         """Draw the next symbol of each row."""
-        scores, self.state = predict(self.model, self.inputs, self.state)
+        scores = log_probabilities(self.running.read())
         shaped = apply(
             self.filters, scores, np.stack([row.allowed for row in rows]), self._recent(rows)
         )
         ids = draw(shaped, uniform(self.seed, [row.number for row in rows], len(rows[0].written)))
-        self.inputs = torch.from_numpy(ids).to(self.inputs.device)
+        self.running.append(torch.from_numpy(ids).to(self.running.last.device))
         nats = -scores[np.arange(len(rows)), ids]
         return [Draw(ids[row : row + 1], nats[row : row + 1]) for row in range(len(rows))]
 
     def keep(self, rows: NDArray[np.integer]) -> None:
         """Continue with these rows only."""
-        index = torch.from_numpy(rows)
-        self.inputs = self.inputs[index.to(self.inputs.device)]
-        self.state = select_rows(self.state, index)
+        self.running.keep(torch.from_numpy(rows))
 
     def _recent(self, rows: Sequence[Row]) -> Mask | None:
         if self.filters.repetition_penalty == 1:
             return None
-        recent = np.zeros((len(rows), self.model.size), dtype=bool)
+        recent = np.zeros((len(rows), self.size), dtype=bool)
         for number, row in enumerate(rows):
-            recent[number, [id for id in row.recent if id < self.model.size]] = True
+            recent[number, [id for id in row.recent if id < self.size]] = True
         return recent
 
 
@@ -212,10 +211,7 @@ class InKernels(Stepper):
         )
 
 
-def predict(model: Autoregressive, inputs: Tensor, state: State) -> tuple[LogProbs, State]:
-    """Advance by one symbol (rows,); return next log-probabilities (rows, size) and the state."""
-    with torch.inference_mode():
-        distribution, state = model(inputs[:, None], state)
-        probs = cast("Any", distribution).probs[:, 0].cpu().double().numpy()
+def log_probabilities(distribution: Any) -> LogProbs:
+    """Return the log-probabilities of the next symbols, (rows, size), as doubles."""
     with np.errstate(divide="ignore"):
-        return normalize(np.log(probs)), state
+        return normalize(np.log(distribution.probs[:, 0].cpu().double().numpy()))

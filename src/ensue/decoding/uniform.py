@@ -12,6 +12,8 @@ _ROUNDS = 10
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _KEY_STEPS = 0x9E3779B9, 0xBB67AE85
 _LOW = 0xFFFFFFFF
+TINY = 2.0**-54
+"""Distance that uniform numbers keep from 0 and 1 where quantiles are infinite there."""
 _HALF = np.uint64(32)
 _WORD = np.uint64(_LOW)
 

@@ -8,10 +8,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from math import isfinite, nan
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ensue.errors import SettingError
 from ensue.escape import for_terminal
 
 INK, RED, BLUE, GREY = "#333333", "#c1440e", "#2a6f97", "#767676"
@@ -39,6 +41,15 @@ MAX_NAME = 28
 """Characters of a name in a picture; the middle of a longer one is left out."""
 MAX_CONFUSION = 16
 """Labels of a confusion matrix in a picture: those with the most errors."""
+ENDINGS = (".png", ".svg", ".pdf")
+
+
+def check_ending(path: Path) -> None:
+    """Raise SettingError for the name of a picture in no known format."""
+    if path.suffix.lower() not in ENDINGS:
+        hint = f"give a name that ends in {', '.join(ENDINGS)}"
+        what = f"{path.suffix!r} is not a supported image format"
+        raise SettingError(what, where="--plot", hint=hint)
 
 
 def render(form: str, draw: Callable[..., Any], *values: Any) -> bytes:
@@ -153,3 +164,40 @@ def draw_confusion(names: Sequence[str], counts: Any) -> Any:
     axes.set(xlabel="predicted", ylabel="actual", ylim=(len(chosen), 0))
     axes.grid(visible=False)
     return figure
+
+
+def draw_sequences(
+    prompt: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[Mapping[str, Any]]]
+) -> Any:
+    """Draw rows that continue those of a prompt: two numbers as a path, others over the steps."""
+    lines = [("prompt", INK, 0, prompt)] if prompt else []
+    for number, (steps, colour) in enumerate(zip(samples, (RED, BLUE, GREY), strict=False), 1):
+        rows = [*prompt[-1:], *steps]
+        lines.append((f"sample {number}", colour, max(len(prompt) - 1, 0), rows))
+    names = [*next(row for *_, rows in lines for row in rows)]
+    columns = {name: [[row[name] for row in rows] for *_, rows in lines] for name in names}
+    symbols = {name: sorted(set().union(*of)) for name, of in columns.items() if _are_texts(of)}
+    if len(names) == 2 and not symbols:
+        figure, (axes,) = new_figure(6.5, 5)
+        for (label, colour, *_), x, y in zip(lines, *columns.values(), strict=True):
+            axes.plot(x, y, "o-", color=colour, label=label, linewidth=0.8, alpha=0.8)
+        axes.set(xlabel=shorten(names[0]), ylabel=shorten(names[1]))
+        axes.set_aspect("equal", adjustable="datalim")
+        figure.legend(loc="outside right upper")
+        return figure
+    figure, every = new_figure(7.5, 0.8 + 1.8 * len(names), len(names))
+    for name, axes in zip(names, every, strict=True):
+        for (label, colour, first, _), values in zip(lines, columns[name], strict=True):
+            shown = [symbols[name].index(one) for one in values] if name in symbols else values
+            steps = np.arange(first + 1, first + 1 + len(values))
+            axes.step(steps, shown, where="mid", color=colour, label=label)
+        axes.set(ylabel=shorten(name))
+        if name in symbols:
+            axes.set_yticks(range(len(symbols[name])), map(shorten, symbols[name]))
+    every[-1].set(xlabel="step")
+    figure.legend(*every[0].get_legend_handles_labels(), loc="outside right upper")
+    return figure
+
+
+def _are_texts(columns: Sequence[Sequence[Any]]) -> bool:
+    return any(isinstance(one, str) for column in columns for one in column)

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ensue.batch import Batch
-from ensue.heads.numbers import NUMBERS, StudentSettings
+from ensue.heads.numbers import NUMBERS, NumbersDistribution, StudentSettings
 from ensue.layers import LAYERS, RecurrentSettings
 from ensue.models.contract import Loss, Predictor
-from ensue.models.forecaster_contract import Forecasting, Sizes, Uniforms, numbers_loss
+from ensue.models.forecaster_contract import Forecasting, NextValues, Sizes, numbers_loss
 from ensue.models.parameters import ParameterMixin
 from ensue.settings import Choice, Settings
-from ensue.state import State, select_rows
+from ensue.state import State
 
 Body = Annotated[Any, Choice(LAYERS)]
 Head = Annotated[Any, Choice(NUMBERS)]
@@ -103,31 +103,42 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
         return torch.cat([known, covariate, flags, static], 2)
 
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
-        """Return None: only the first step has a closed-form distribution; use `draw`."""
+        """Return None: only the first step has a closed-form distribution; use `begin`."""
         return None
 
     @torch.no_grad()
-    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Sample step by step; each path continues from its own samples."""
-        past, covariates, scale = batch["past"], self._covariates(batch), batch["scale"]
-        window, ahead = past.shape[1], covariates.shape[1] - past.shape[1] + 1
-        state = self.body.initial(len(past))
+    def begin(self, batch: Batch[Tensor]) -> tuple[NextValues, State, Tensor]:
+        """Read the window but its last step, from which paths continue with their own samples."""
+        past, covariates = batch["past"], self._covariates(batch)
+        rows, window = past.shape[:2]
+        body = self.body.initial(rows)
         if window > 1:
             x = torch.cat([past, self._add_lag(past), covariates[:, :window]], 2)[:, :-1]
-            _, state = self.body(x, state)
-        first, second = uniforms(0)
-        paths = len(first)
-        rows = torch.arange(len(past), device=past.device).repeat(paths)
-        state, values, scale = select_rows(state, rows), past[rows], scale[rows]
-        for step in range(ahead):
-            at = window - 1 + step
-            lagged = values[:, max(at + 1 - self.lag, 0)]
-            x = torch.cat([values[:, at], lagged, covariates[rows, at]], 1)[:, None]
-            y, state = self.body(x, state)
-            raw = self.head.raw(torch.cat([self.dropout(y), x], 2))[:, 0]
-            first, second = (
-                one.flatten(0, 1) for one in (uniforms(step) if step else (first, second))
-            )
-            sampled = self.head.draw(self.head.distribution(raw, scale), first, second)
-            values = torch.cat([values, sampled[:, None].to(values)], 1)
-        return values[:, window:].unflatten(0, (paths, len(past)))
+            _, body = self.body(x, body)
+        recent = torch.cat([past[:, :1], past[:, window - self.lag : window - 1]], 1)
+        row = torch.arange(rows, device=past.device)
+        state: State = {"body": body, "recent": recent, "row": row, "step": torch.zeros_like(row)}
+        return _NextValues(self, covariates[:, window - 1 :], batch["scale"]), state, past[:, -1]
+
+
+class _NextValues(NextValues):
+    """The forecaster beyond the window. Its state has the values of the last season.
+
+    Covariates (batch, horizon, features) and scales are those of the batch; the state has the row
+    of each path in it, so that many paths share them.
+    """
+
+    def __init__(
+        self, forecaster: AutoregressiveForecaster, covariates: Tensor, scale: Tensor
+    ) -> None:
+        self.forecaster, self.covariates, self.scale = forecaster, covariates, scale
+
+    def __call__(self, inputs: Tensor, state: Any) -> tuple[Any, State]:
+        """Map values (rows, 1, channels) to the distribution of the next ones and the state."""
+        own, row, step = self.forecaster, state["row"], state["step"]
+        recent = torch.cat([state["recent"][:, 1:], inputs], 1)
+        x = torch.cat([inputs[:, 0], recent[:, 0], self.covariates[row, step]], 1)[:, None]
+        y, body = own.body(x, state["body"])
+        raw = own.head.raw(torch.cat([own.dropout(y), x], 2))[:, 0]
+        after = {"body": body, "recent": recent, "row": row, "step": step + 1}
+        return NumbersDistribution(own.head, raw, self.scale[row]), after

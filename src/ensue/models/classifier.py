@@ -130,15 +130,16 @@ class Classifier(ParameterMixin, Predictor):
         return torch.cat([pooled, batch["static"]], 1) if self.shape.static else pooled
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Return the loss of each row, and as `extra` the quantile loss and the auxiliary loss."""
+        """Return the loss of each row, with the objective of quantiles, and a penalty."""
         batch = (
             self._cut_prefixes(batch) if self.training and self.settings.random_prefix else batch
         )
         read = self.read(batch)
-        nats, extra = self.head.cost(self.pool(read, batch), batch["target"])
+        nats, objective = self.head.cost(self.pool(read, batch), batch["target"])
+        penalties = {}
         if self.next is not None and self.training:
-            extra = self._auxiliary_nats(self.next, read, batch) + (0 if extra is None else extra)
-        return Loss(nats, batch.counts, extra), ()
+            penalties["next symbols"] = self._auxiliary_nats(self.next, read, batch)
+        return Loss(nats, batch.counts, objective, penalties), ()
 
     def _cut_prefixes(self, batch: Batch[Tensor]) -> Batch[Tensor]:
         """Cut some rows to random prefixes of at least one step."""

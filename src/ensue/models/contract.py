@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from ensue.batch import Batch
+from ensue.fields import Fields, Steps
 from ensue.layers.padding import without_padding
 from ensue.state import State, reset_rows
 
@@ -19,13 +22,20 @@ from ensue.state import State, reset_rows
 class Loss:
     """The loss of a batch.
 
-    `nats` (batch,) is summed over `count` (batch,) steps. `extra` holds terms that are not the
-    likelihood of the data, such as an auxiliary loss.
+    `nats` (batch,) is summed over `count` (batch,) steps. Training minimises the objective (batch,)
+    if there is one, else the nats, plus the penalties (batch,), by name.
     """
 
     nats: Tensor
     count: Tensor
-    extra: Tensor | None = None
+    objective: Tensor | None = None
+    penalties: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def cost(self) -> Tensor:
+        """What training minimises."""
+        cost = self.nats if self.objective is None else self.objective
+        return sum(self.penalties.values(), cost)
 
 
 class Autoregressive(ABC):
@@ -89,6 +99,65 @@ class Autoregressive(ABC):
         if "counted" in batch.fields:
             nats = nats * batch["counted"]
         return Loss(nats.sum(1), batch.counts), state
+
+
+class StepModel(ABC):
+    """A resumable map from past steps of several fields to the distribution of the next one.
+
+    The law is that of `Autoregressive`, with steps in place of ids.
+    """
+
+    fields: Fields
+
+    @abstractmethod
+    def initial(self, batch_size: int, context: State | None = None) -> State:
+        """Return the state before any input."""
+
+    @abstractmethod
+    def __call__(
+        self, inputs: Steps, state: State, lengths: Tensor | None = None
+    ) -> tuple[Any, State]:
+        """Map steps (batch, time) to the distribution of the next one and the last state.
+
+        The distribution has batch shape (batch, time), `costs` and `log_prob` of steps, and `draw`.
+        """
+
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """Number of fitted parameters."""
+
+    @abstractmethod
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Return all fitted parameters, as named arrays for `weights.safetensors`."""
+
+    @abstractmethod
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
+
+    def start(self, rows: int, device: torch.device | None = None) -> Steps:
+        """Return the input before the first step, (rows, 1)."""
+        ids = torch.tensor([[*self.fields.symbols.values()]], dtype=torch.int64, device=device)
+        nothing = torch.full((rows, 1, len(self.fields.numbers)), torch.nan, device=device)
+        return {"symbols": ids.expand(rows, 1, -1), "numbers": nothing}
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Return the loss of each row, which starts a sequence; so `()` comes out."""
+        steps = {name: batch[name] for name in ("symbols", "numbers")}
+        first = self.start(len(batch.lengths), batch.lengths.device)
+        inputs = {name: torch.cat([first[name], steps[name][:, :-1]], 1) for name in steps}
+        distribution, _ = self(inputs, self.initial(len(batch.lengths)), batch.lengths)
+        nats, objective = (
+            without_padding(torch.stack(one).sum(0), batch.lengths) * batch["counted"]
+            for one in zip(
+                *(
+                    (nats, nats if loss is None else loss)
+                    for nats, loss in distribution.costs(steps)
+                ),
+                strict=True,
+            )
+        )
+        return Loss(nats.sum(1), batch.counts, objective.sum(1)), ()
 
 
 class Predictor(ABC):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from ensue.errors import RunError
 from ensue.heads.numbers import NumbersHead
 from ensue.models.contract import Loss
 from ensue.models.distributions import Forecast
+from ensue.state import State
 
 Uniforms = Callable[[int], tuple[Tensor, Tensor]]
 """For one step ahead, counted from 0: two uniform numbers in (0, 1) per path and channel.
@@ -49,19 +51,40 @@ class Sizes:
     season: int
 
 
+class NextValues(ABC):
+    """What `Forecasting.begin` returns: a resumable map from values to those of the next step."""
+
+    @abstractmethod
+    def __call__(self, inputs: Tensor, state: State) -> tuple[Any, State]:
+        """Map values (rows, 1, channels) to the distribution of the next ones and the state.
+
+        The distribution has `draw`, which takes uniform numbers (rows, channels, 2).
+        """
+
+
 class Forecasting(ABC):
     """Forecasts the distribution of the steps after a window."""
 
     horizon: int
     """Maximum number of steps; 0 for no limit."""
 
+    def begin(self, batch: Batch[Tensor]) -> tuple[NextValues, State, Tensor] | None:
+        """Return the model of the next step, the state before the last value, and that value.
+
+        None for a forecaster that draws all steps at once. Values are scaled, (batch, channels).
+        """
+        return None
+
     @abstractmethod
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
         """Return mean and standard deviation (batch, horizon, channels), or None if not normal."""
 
-    @abstractmethod
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Sample whole paths, (paths, batch, horizon, channels). The field "target" is not read."""
+        """Sample whole paths, (paths, batch, horizon, channels). The field "target" is not read.
+
+        A forecaster that goes step by step has `begin` in its place.
+        """
+        raise NotImplementedError
 
 
 class HistoryForecaster(ABC):
@@ -94,9 +117,9 @@ def numbers_loss(head: NumbersHead, raw: Tensor, batch: Batch[Tensor]) -> Loss:
 
     Imputed values count nothing.
     """
-    nats, extra = (
+    nats, objective = (
         None if cost is None else torch.where(batch["observed"], cost, 0.0).sum((1, 2))
         for cost in head.cost(raw, batch["target"], batch["scale"][:, None])
     )
     assert nats is not None
-    return Loss(nats, batch.counts, extra)
+    return Loss(nats, batch.counts, objective)

@@ -15,6 +15,7 @@ from ensue.models.baselines.lm_bayes import LMBayesSettings
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.direct import LinearSettings, MLPSettings
 from ensue.models.sequence import SequenceSettings
+from ensue.models.steps.network import StepNetworkSettings
 from ensue.models.tagger import TaggerSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, SizeName, read_trusted
@@ -31,6 +32,11 @@ SIZES: dict[type[Settings], Mapping[str, tuple[int, int, int, int]]] = {
     ClassifierSettings: LABELS,
     LMBayesSettings: LABELS,
     TreeSettings: LABELS,
+    StepNetworkSettings: {
+        "embedding": (16, 32, 64, 128),
+        "width": (64, 128, 256, 512),
+        "depth": (1, 1, 2, 2),
+    },
     TaggerSettings: {
         "word": (32, 64, 100, 200),
         "spelling": (24, 48, 64, 128),

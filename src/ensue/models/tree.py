@@ -105,7 +105,7 @@ class TreeModel(ParameterMixin, Predictor):
         return self.head(self.units(batch))
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Return the loss of each root; in training, `extra` is that of labelled inner nodes."""
+        """Return the loss of each root; that of labelled inner nodes is a penalty."""
         rows = torch.arange(len(batch.lengths), device=batch.lengths.device)
         inner = self._find_labelled_inner(batch)
         row, node = torch.cat([torch.stack([rows, batch.lengths - 1]), inner], 1)
@@ -114,8 +114,9 @@ class TreeModel(ParameterMixin, Predictor):
         if not inner.numel():
             return Loss(nats, batch.counts), ()
         inner_nats = self.head.nats(known[len(rows) :], batch["label"][*inner] - 1)
-        extra = torch.zeros_like(nats).index_add(0, inner[0], inner_nats)
-        return Loss(nats, batch.counts, self.settings.inner * extra), ()
+        summed = torch.zeros_like(nats).index_add(0, inner[0], inner_nats)
+        penalties = {"inner nodes": self.settings.inner * summed}
+        return Loss(nats, batch.counts, penalties=penalties), ()
 
     def _find_labelled_inner(self, batch: Batch[Tensor]) -> Tensor:
         """Return row and place of each labelled inner node to train on, (2, nodes)."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
-from ensue.settings import Settings, read_arguments
+from ensue.settings import FlagField, Settings, find_flags, read_arguments
 from ensue.tasks.in_memory import as_path
 from ensue.tasks.results import CARD, PAGE, RESULT, Report
 from ensue.training.contract import Callback
@@ -109,6 +109,19 @@ class Task:
     UserError."""
     arrays: tuple[str, ...] = ()
     """Files with arrays that are written after the training."""
+    kinds: Mapping[str, Task] = field(default_factory=dict)
+    """Tasks of the same verb on other kinds of data, by the setting `kind`."""
+
+    def of(self, settings: Any) -> Task:
+        """Get the task of the verb for the kind of data of stored settings."""
+        kind = settings.get("kind") if isinstance(settings, Mapping) else None
+        return self.kinds.get(kind, self) if isinstance(kind, str) else self
+
+    @property
+    def flags(self) -> Mapping[str, FlagField]:
+        """The verb's own flags of `ensue train`, by name, for all kinds of data."""
+        own = [find_flags(one.settings) for one in (self, *self.kinds.values())]
+        return {name: flag for flags in reversed(own) for name, flag in flags.items()}
 
     @property
     def results(self) -> tuple[str, ...]:

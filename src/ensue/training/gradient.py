@@ -25,7 +25,7 @@ MIN_LOSS_SCALE = 1e-3
 class GradientLearner(Learner):
     """Train a network by truncated back-propagation through time; batches carry the state over.
 
-    The objective of a batch is sum(weight * (nats + extra)) / sum(weight * count), in nats per
+    The objective of a batch is sum(weight * cost) / sum(weight * count), in nats per
     symbol. `accumulation_steps` groups of rows are computed in turn, and their gradients added.
     """
 
@@ -94,8 +94,7 @@ class GradientLearner(Learner):
         )
         with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
             loss, state = self.model.loss(part, state)
-        cost = loss.nats if loss.extra is None else loss.nats + loss.extra
-        return (cost * part.weight).sum() / total, loss, state
+        return (loss.cost * part.weight).sum() / total, loss, state
 
     def _clip(self) -> float:
         """Clip the gradient to the largest norm, and return its norm before that."""

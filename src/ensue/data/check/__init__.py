@@ -11,10 +11,12 @@ from pydantic import create_model
 from ensue.data.check.contract import Report
 from ensue.data.check.labels import check_labels
 from ensue.data.check.series import check_series
+from ensue.data.check.steps import check_steps
 from ensue.data.check.tags import check_tags
 from ensue.data.check.text import check_texts
 from ensue.data.contract import Finding, Listener
 from ensue.data.detect import (
+    are_steps,
     get_encoding,
     get_given,
     guess_labelled_format,
@@ -28,6 +30,7 @@ from ensue.data.readers.tagged import TaggedSettings
 from ensue.data.series.backtest import BacktestSettings
 from ensue.data.series.panel import SeriesSettings
 from ensue.data.settings import DataSettings
+from ensue.data.steps import StepDataSettings
 from ensue.errors import SettingError
 from ensue.settings import Settings, assign, set_flag
 
@@ -40,6 +43,11 @@ CHECKS: Mapping[
     "forecast": ({"data": SeriesSettings(), "backtest": BacktestSettings()}, check_series),
 }
 """By verb: its settings of how data is read, and its check."""
+STEPS: tuple[Mapping[str, Settings], Callable[[Report, Sequence[Path], Any], None]] = (
+    {"data": StepDataSettings()},
+    check_steps,
+)
+"""Those of `generate` for sequences of records."""
 
 
 def check(
@@ -64,23 +72,31 @@ def check(
         (task, "") if task else guess_task(files, get_encoding(parse_assignments(assignments)))
     )
     verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
-    settings, verb = _find_settings(verbs, files, own, assignments)
+    encoding = get_encoding(parse_assignments(assignments))
+    checks = dict(CHECKS)
+    if own.get("format") == "steps" or ("format" not in own and are_steps(files, encoding)):
+        checks["generate"] = STEPS
+    settings, verb = _find_settings(checks, verbs, files, own, assignments)
     why = why if verb == guess else "it alone has the given settings"
     total = sum(path.stat().st_size for path in files)
     progress = ReadingProgress(total, PASSES * (1.0,), on_read)
     report = Report(verb, context, why, findings=findings, on_progress=progress.advance)
-    CHECKS[verb][1](report, files, settings)
+    checks[verb][1](report, files, settings)
     return report
 
 
 def _find_settings(
-    verbs: Sequence[str], files: Sequence[Path], own: Mapping[str, str], assignments: Sequence[str]
+    checks: Mapping[str, Any],
+    verbs: Sequence[str],
+    files: Sequence[Path],
+    own: Mapping[str, str],
+    assignments: Sequence[str],
 ) -> tuple[Any, str]:
     """Return the settings of the first verb that accepts all flags. Raises SettingError."""
     refused: SettingError | None = None
     for verb in verbs:
         try:
-            fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
+            fields: Any = {name: (type(value), value) for name, value in checks[verb][0].items()}
             settings: Any = create_model("CheckSettings", __base__=Settings, **fields)()
             if verb == "classify":
                 name, _ = guess_labelled_format(files, get_given(type(settings), own, assignments))

@@ -1,7 +1,7 @@
 """Demo data sets that are made on this machine, so that every verb works without a download."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensue.atomic_io import write_atomically
@@ -32,6 +32,8 @@ class Demo:
     """
     ending: str = ".txt"
     """Extension of the file."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Further verbs that may train on it, and the format that each reads it as."""
 
 
 DEMOS: dict[str, Demo] = {
@@ -63,6 +65,7 @@ DEMOS: dict[str, Demo] = {
         "s, with errors of 5 mm; given the path, where does it go next?",
         simulate_balls,
         ".csv",
+        {"generate": "steps"},
     ),
     "sunspots": Demo(
         "forecast",
@@ -115,7 +118,7 @@ def demo_name(data: Sequence[Path], task: str, usual: str) -> str | None:
         or (data and data[0].exists() and not (data[0] / "run.toml").exists())
     ):
         return None
-    if DEMOS[name].task != task:
+    if task not in (DEMOS[name].task, *DEMOS[name].others):
         hint = f"use it with `ensue train {DEMOS[name].task} {name}`"
         raise DataError(f"the demo is not for {task}", where=name, hint=hint)
     return name

@@ -4,6 +4,7 @@ from ensue.data.feeds.contract import Feed
 from ensue.data.feeds.examples import ExampleFeed, iterate_sorted, make_batch
 from ensue.data.feeds.records import Records
 from ensue.data.feeds.scoring import ScoringFeed
+from ensue.data.feeds.steps import StepFeed
 from ensue.data.feeds.streams import Streams
 from ensue.data.feeds.windows import Windows
 
@@ -20,6 +21,7 @@ __all__ = [
     "Feed",
     "Records",
     "ScoringFeed",
+    "StepFeed",
     "Streams",
     "Windows",
     "iterate_sorted",

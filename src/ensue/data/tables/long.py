@@ -93,7 +93,7 @@ class LongTable(Settings):
     ) -> LongTable:
         """Fill in unset columns from the first file, and report the guesses. Raises DataError."""
         check_endings(files, LONG_ROWS)
-        sample = _read_sample(files[0], self)
+        sample = read_sample(files[0], self)
         written = self._with_decimal(files[0], sample, listener)
         columns = _choose_columns(files[0], written, sample, labelled)
         if columns != written:
@@ -150,7 +150,7 @@ def _read_sequences(
     needed = [name for name in (columns.id, columns.time, columns.channel, *columns.symbol) if name]
     for path in files:
         if path is not files[0]:
-            _choose_columns(path, columns, _read_sample(path, columns), bool(columns.label))
+            _choose_columns(path, columns, read_sample(path, columns), bool(columns.label))
         sequences: dict[str, _Sequence] = {}
         without: list[int] = []
         for line, row in LONG_ROWS[get_suffix(path)](
@@ -169,7 +169,8 @@ def _read_sequences(
         yield from _sort_steps(path, columns, sequences, listener)
 
 
-def _read_sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
+def read_sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
+    """Read the first rows of a table."""
     rows = LONG_ROWS[get_suffix(path)](path, settings.encoding, settings.max_line_length, SILENT)
     return [row for _, row in islice(rows, SAMPLED_ROWS)]
 

@@ -1,6 +1,6 @@
 """Heads over numbers: from features to their distribution."""
 
-from ensue.heads.numbers.contract import NumbersHead
+from ensue.heads.numbers.contract import NumbersDistribution, NumbersHead
 from ensue.heads.numbers.gaussian import GaussianSettings
 from ensue.heads.numbers.mixture import MixtureHeadSettings
 from ensue.heads.numbers.negative_binomial import NegativeBinomialSettings
@@ -15,5 +15,16 @@ NUMBERS: dict[str, type[Settings]] = {
     "quantiles": QuantilesSettings,
     "mixture": MixtureHeadSettings,
 }
+"""Heads over numbers by name; their settings have `build(features, size)`."""
+CONTINUOUS = {name: NUMBERS[name] for name in ("mixture", "student", "gaussian", "quantiles")}
+"""Those over numbers of either sign."""
 
-__all__ = ["NUMBERS", "GaussianSettings", "NumbersHead", "StudentSettings"]
+__all__ = [
+    "CONTINUOUS",
+    "NUMBERS",
+    "GaussianSettings",
+    "MixtureHeadSettings",
+    "NumbersDistribution",
+    "NumbersHead",
+    "StudentSettings",
+]

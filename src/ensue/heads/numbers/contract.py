@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import inf
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from torch.distributions import Distribution
 
 LEAST = 1e-4
 """Minimum of a predicted spread, in units of the scaled past; it keeps the likelihood finite."""
+GREEDY = 1e-6
+"""Least divisor of logits: a temperature of 0 takes the most probable alternative."""
 
 
 class NumbersHead(nn.Module, ABC):
@@ -42,9 +44,24 @@ class NumbersHead(nn.Module, ABC):
     def draw(self, distribution: Distribution, first: Tensor, second: Tensor) -> Tensor:
         """Sample from two uniform numbers in (0, 1), each (..., *batch shape)."""
 
+    def soften(self, distribution: Any, temperature: float) -> Any:
+        """Return the distribution with its variance multiplied by the temperature."""
+        raise NotImplementedError(f"{type(self).__name__} has no temperature")
+
     def cost(self, raw: Tensor, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the nats of each target, and the training loss if that differs, else None."""
         return torch.log(scale) - self.distribution(raw, scale).log_prob(target), None
+
+
+class NumbersDistribution:
+    """The distribution of numbers by a head, with one `draw`, as of the steps of all models."""
+
+    def __init__(self, head: NumbersHead, raw: Tensor, scale: Tensor) -> None:
+        self.head, self.of_numbers = head, head.distribution(raw, scale)
+
+    def draw(self, uniforms: Tensor) -> Tensor:
+        """Sample from uniform numbers in (0, 1), (..., 2)."""
+        return self.head.draw(self.of_numbers, *uniforms.unbind(-1))
 
 
 def normal_quantile(level: Tensor) -> Tensor:

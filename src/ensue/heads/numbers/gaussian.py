@@ -29,6 +29,11 @@ class Gaussian(NumbersHead):
         """Build the normal distributions."""
         return Normal(raw[..., 0], F.softplus(raw[..., 1]) + LEAST, validate_args=False)
 
+    def soften(self, distribution: Any, temperature: float) -> Normal:
+        """Multiply the variance by the temperature."""
+        spread = distribution.scale * temperature**0.5
+        return Normal(distribution.loc, spread, validate_args=False)
+
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
         """Sample by the inverse CDF of the first uniform number."""
         return distribution.loc + distribution.scale * normal_quantile(first)

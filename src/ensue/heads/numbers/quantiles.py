@@ -86,6 +86,11 @@ class Quantiles(NumbersHead):
         median = raw[..., middle : middle + 1]
         return Interpolated(torch.cat([median - down, median, median + up], -1))
 
+    def soften(self, distribution: Any, temperature: float) -> Interpolated:
+        """Draw all quantiles nearer to the median, by the root of the temperature."""
+        median = distribution.values[..., len(LEVELS) // 2, None]
+        return Interpolated(median + (distribution.values - median) * temperature**0.5)
+
     def cost(self, raw: Tensor, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the detached nats, and the mean pinball loss as the training loss."""
         distribution = self.distribution(raw, scale)

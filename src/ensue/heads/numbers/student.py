@@ -44,11 +44,21 @@ class Student(NumbersHead):
         freedom = 2.0 + LEAST + F.softplus(raw[..., 2] + 2.0)
         return UncheckedStudentT(freedom, raw[..., 0], F.softplus(raw[..., 1]) + LEAST)
 
+    def soften(self, distribution: Any, temperature: float) -> UncheckedStudentT:
+        """Multiply the variance by the temperature; the degrees of freedom stay."""
+        spread = distribution.scale * temperature**0.5
+        return UncheckedStudentT(distribution.df, distribution.loc, spread)
+
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
         """Sample by the polar method (Bailey 1994).
 
         sqrt(v (u^(-2/v) - 1)) cos(2 pi w) is t with v degrees of freedom.
         """
-        freedom = distribution.df
-        radius = torch.sqrt(freedom * torch.expm1(-2 / freedom * torch.log(first)))
-        return distribution.loc + distribution.scale * radius * torch.cos(2 * pi * second)
+        return draw_student(distribution, first, second)
+
+
+def draw_student(distribution: StudentT, first: Tensor, second: Tensor) -> Tensor:
+    """Sample t distributions from two uniform numbers each."""
+    freedom = distribution.df
+    radius = torch.sqrt(freedom * torch.expm1(-2 / freedom * torch.log(first)))
+    return distribution.loc + distribution.scale * radius * torch.cos(2 * pi * second)

@@ -70,7 +70,7 @@ class LMBayes(ParameterMixin, Predictor):
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Return the loss of each label.
 
-        In training, `extra` is the loss of the label's language model, per symbol.
+        In training, a penalty is the loss of the label's language model, per symbol.
         """
         symbols, lengths, target = batch[self.field], batch.lengths, batch["target"]
         with torch.no_grad():
@@ -78,14 +78,15 @@ class LMBayes(ParameterMixin, Predictor):
         nats = -self._predict(scores).log_prob(target)
         if not self.training:
             return Loss(nats, batch.counts), ()
-        extra = torch.zeros_like(nats)
+        own_nats = torch.zeros_like(nats)
         for label in target.unique().tolist():
             own = target == label
             found = log_likelihoods([self.models[label]], symbols[own], lengths[own], self.ends)[
                 :, 0
             ]
-            extra = extra.masked_scatter(own, (-found / (lengths[own] + 1)).to(extra.dtype))
-        return Loss(nats, batch.counts, extra), ()
+            per_symbol = -found / (lengths[own] + 1)
+            own_nats = own_nats.masked_scatter(own, per_symbol.to(nats.dtype))
+        return Loss(nats, batch.counts, penalties={"own symbols": own_nats}), ()
 
     def _predict(self, scores: Tensor) -> Distribution:
         return Categorical(

@@ -10,9 +10,8 @@ import numpy as np
 
 from ensue.atomic_io import write_atomically
 from ensue.data.series.panel import Panel, Series
-from ensue.errors import SettingError
 from ensue.escape import for_terminal
-from ensue.inspection.pictures import BLUE, INK, RED, new_figure, render
+from ensue.inspection.pictures import BLUE, INK, RED, check_ending, new_figure, render
 from ensue.tasks.forecast.data import DATA, SeriesParts
 from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
 from ensue.training.folder.run import Run
@@ -21,7 +20,6 @@ BACKTEST = "backtest.safetensors"
 """Forecasts of the test, in a run."""
 MAX_PANELS, REPORTED_PANELS = 6, 4
 """Series, or channels of one, that a plot and a report show."""
-ENDINGS = (".png", ".svg", ".pdf")
 
 
 def draw(
@@ -31,10 +29,7 @@ def draw(
 
     Raises SettingError for an unknown ending, RunError if the disk refuses.
     """
-    if path.suffix.lower() not in ENDINGS:
-        hint = f"give a name that ends in {', '.join(ENDINGS)}"
-        what = f"{path.suffix!r} is not a supported image format"
-        raise SettingError(what, where="--plot", hint=hint)
+    check_ending(path)
     saved = model.run.read_arrays(BACKTEST) if tests else {}
     values = model.prepared, panel, saved, forecasts, MAX_PANELS
     write_atomically(path, render(path.suffix[1:].lower(), draw_panels, *values))

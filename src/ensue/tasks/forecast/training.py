@@ -136,7 +136,7 @@ class ForecastTraining(Training[SeriesParts]):
             batch = to_device(inputs.batch(origins[begin : begin + BATCH_SIZE]), get_device(model))
             with torch.no_grad():
                 loss, _ = model.loss(batch)
-            nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
+            nats += float(loss.cost.cpu().double().sum())
         return nats / (len(origins) * data.layout.horizon)
 
     def size(self, data: SeriesParts) -> tuple[int, str]:

@@ -13,15 +13,23 @@ from ensue.data.settings import guess_format
 from ensue.models.names import is_network, resize
 from ensue.models.ngram import NgramSettings as NgramSettings
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import SizeName, assign
+from ensue.settings import SizeName, assign, find_flags
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.generate.pretrained import refuse_contradictions, start_from
 from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.settings import MODELS, GenerateSettings
+from ensue.tasks.generate.steps import STEPS, are_records
 from ensue.tasks.generate.trained import open_text
 from ensue.tasks.generate.training import TRAINING
 from ensue.tasks.pipeline import train
-from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
+from ensue.tasks.proposal import (
+    apply_overrides,
+    change,
+    finish,
+    load_config,
+    read_config,
+    with_budget,
+)
 
 LEARNING_RATES: dict[SizeName, float] = {
     "tiny": 0.012,
@@ -39,6 +47,8 @@ SMALL_DATA, LARGE_DATA = 200_000, 20_000_000
 
 def _propose(choices: Choices) -> Proposal:
     """Fill in all settings: from the file, then the options, then `--set`."""
+    if are_records(choices, read_config(choices.config), find_flags(GenerateSettings)):
+        return STEPS.propose(choices)
     settings, values = load_config(GenerateSettings, choices)
     reasons: list[str] = []
     settings, values = start_from(settings, values, choices, reasons)
@@ -116,6 +126,7 @@ GENERATE = Task(
     description="learn what comes next in a text, and write more of it",
     settings=GenerateSettings,
     models=MODELS,
+    kinds={"steps": STEPS},
     propose=_propose,
     train=partial(train, TRAINING),
     open=open_text,

@@ -56,6 +56,7 @@ class GeneratedText:
 class TextModel(Trained):
     """The trained model that `ensue.train("generate", ...)` and `ensue.open(run)` return."""
 
+    kind = "text"
     request = GenerateRequest
 
     def __init__(self, run: Run, codec: Codec, model: Autoregressive) -> None:

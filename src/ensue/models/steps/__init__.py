@@ -1,0 +1,1 @@
+"""Models over sequences of records: a network, baselines and their mixture."""

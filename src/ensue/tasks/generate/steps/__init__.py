@@ -1,0 +1,64 @@
+"""Sequences of records, of numbers and symbols: learn what comes next, and continue them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import Any
+
+from ensue.data.demos import DEMOS, demo_name
+from ensue.data.detect import are_steps, get_encoding, parse_assignments
+from ensue.data.files import find_files
+from ensue.errors import SettingError
+from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.generate.steps.report import STEPS as REPORT
+from ensue.tasks.generate.steps.settings import MODELS, StepSettings
+from ensue.tasks.generate.steps.trained import open_steps
+from ensue.tasks.generate.steps.training import TRAINING
+from ensue.tasks.pipeline import train
+from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
+
+
+def are_records(choices: Choices, values: Mapping[str, Any], of_text: Collection[str]) -> bool:
+    """Whether the data are sequences of records: by settings, flags, or a table without texts.
+
+    `values` are the settings of a file, `of_text` the flags of text.
+    """
+    if values:
+        return values.get("kind") == "steps"
+    if "format" in choices.flags:
+        return choices.flags["format"] == "steps"
+    if given := choices.flags.keys() - {*of_text}:
+        return bool(given)
+    demo = demo_name(choices.data, "generate", "text")
+    if demo is not None:
+        return DEMOS[demo].others.get("generate") == "steps"
+    encoding = get_encoding(parse_assignments(choices.assignments))
+    return "column" not in choices.flags and are_steps(find_files(choices.data), encoding)
+
+
+def _propose(choices: Choices) -> Proposal:
+    """Fill in all settings: the file first, then flags, then `--set` assignments."""
+    if choices.codec is not None:
+        what = "sequences of records have no codec"
+        raise SettingError(what, where="--codec", hint="leave it out, or give --format text")
+    settings, values = load_config(StepSettings, choices)
+    reasons = ["data: sequences of records, a row per step (choose with --format)"]
+    if choices.model is None and "model" not in values:
+        reasons.append("model lstm: the usual recurrent network (choose with --model)")
+    settings = with_model(settings, choices, MODELS)
+    settings = apply_overrides(with_budget(settings, choices), choices)
+    return finish(settings, reasons, choices)
+
+
+STEPS = Task(
+    name="generate",
+    description="learn what comes next in sequences of records, and continue them",
+    settings=StepSettings,
+    models=MODELS,
+    propose=_propose,
+    train=partial(train, TRAINING),
+    open=open_steps,
+    report=REPORT,
+)
+"""The task of `ensue train generate` on a table with a row per step."""

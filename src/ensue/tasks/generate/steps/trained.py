@@ -1,0 +1,200 @@
+"""A trained model of sequences of records: generate, evaluate, open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ensue.atomic_io import format_errors
+from ensue.data.codecs.steps import StepCodec
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.labelled import Example
+from ensue.data.readers.named_parts import get_scored_files
+from ensue.data.steps import StepData, encode_part, read_table
+from ensue.data.tables.long import LongTable, read_sample
+from ensue.decoding.nearest import Nearest, find_nearest
+from ensue.decoding.records import continue_records
+from ensue.errors import DataError, SettingError
+from ensue.evaluation.step_scoring import score_steps, summarise_nats
+from ensue.models.contract import StepModel
+from ensue.models.steps.pool import StepPool
+from ensue.settings import read
+from ensue.tasks.cached import CODEC
+from ensue.tasks.contract import Trained
+from ensue.tasks.generate.steps.data import DATA
+from ensue.tasks.held import open_model
+from ensue.tasks.in_memory import as_path
+from ensue.tasks.requests import GenerateRequest
+from ensue.tasks.results import Scored, warn_if_trained_on
+from ensue.training.folder.run import Run
+
+OF_STEPS = {"samples", "length", "seed", "temperature", "novelty"}
+"""Options of generate that a model of records takes."""
+BATCH_SIZE = 64
+"""Samples that are drawn together."""
+
+
+@dataclass(frozen=True)
+class GeneratedSteps:
+    """One sample: the rows after those of its prompt."""
+
+    sequence: str
+    """Id of the sequence that it continues; empty for a new one."""
+    number: int
+    prompt: Sequence[Mapping[str, Any]]
+    """Rows of the prompt."""
+    steps: Sequence[Mapping[str, Any]]
+    nats: float
+    """Negative log-likelihood under the model, with numbers in units of the data."""
+    novelty: Nearest | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return {
+            "sequence": self.sequence,
+            "number": self.number,
+            "prompt_steps": len(self.prompt),
+            "steps": list(self.steps),
+            "nats": self.nats,
+            "novelty": self.novelty and self.novelty.to_json(),
+        }
+
+
+class StepGenerator(Trained):
+    """The model of records that `ensue.train("generate", ...)` and `ensue.open(run)` return."""
+
+    kind = "steps"
+    request = GenerateRequest
+
+    def __init__(
+        self, run: Run, model: StepModel, codec: StepCodec, table: Mapping[str, Any]
+    ) -> None:
+        self.run, self.model, self.codec = run, model, codec
+        self.table = read(LongTable, table)
+
+    def generate(self, prompt: Any = None, **options: Any) -> list[dict[str, Any]]:
+        """Generate the rows of one sequence, after those of the prompt if there is one."""
+        return list(map(dict, self.samples(prompt, 1, **options)[0].steps))
+
+    def samples(
+        self, prompt: Any = None, n: int = 1, novelty: bool = False, **options: Any
+    ) -> list[GeneratedSteps]:
+        """Generate `n` sequences, each with its negative log-likelihood.
+
+        `prompt` is a list of rows, or the path of a table; `options` are fields of the request.
+        """
+        options |= {"samples": n, "novelty": novelty}
+        return list(self.answer(self.make_request(**options), prompt))
+
+    def answer(
+        self, request: GenerateRequest, data: Any = None, listener: Listener = SILENT
+    ) -> Iterator[GeneratedSteps]:
+        """Generate sequences: new ones, or `samples` for each that `data` begins."""
+        usual = GenerateRequest()
+        for name in sorted(request.model_fields_set - OF_STEPS):
+            if getattr(request, name) != getattr(usual, name):
+                flag, what = name.replace("_", "-"), "the run generates rows of a table, not text"
+                raise SettingError(what, where=f"--{flag}", hint="leave it out")
+        length = request.length if "length" in request.model_fields_set else self.codec.length
+        for one in self._read_prompt(data, listener):
+            yield from self._continue(one, request, length)
+
+    def _continue(
+        self, one: Example | None, request: GenerateRequest, length: int
+    ) -> Iterator[GeneratedSteps]:
+        prompt = None if one is None else encode_part([one], self.codec).steps
+        rows = [] if prompt is None else self.codec.decode(prompt)
+        for first in range(0, request.samples, BATCH_SIZE):
+            numbers = range(first, min(first + BATCH_SIZE, request.samples))
+            found = continue_records(
+                self.model, prompt, numbers, length, request.seed, request.temperature
+            )
+            for place, number in enumerate(numbers):
+                steps = {name: array[place] for name, array in found.steps.items()}
+                nearest = find_nearest(steps, self.parts["train"]) if request.novelty else None
+                nats = float(found.nats[place].sum())
+                name = "" if one is None else one.case
+                yield GeneratedSteps(name, number, rows, self.codec.decode(steps), nats, nearest)
+
+    def _read_prompt(self, data: Any, listener: Listener) -> Sequence[Example | None]:
+        """Read the sequences to continue. Raises DataError."""
+        if data is None or data == "":
+            return [None]
+        if isinstance(data, list | tuple):
+            names = [row.keys() if isinstance(row, Mapping) else () for row in data]
+            if any(set(self.codec.names) - set(one) for one in names):
+                hint = f"give a list of rows with {', '.join(self.codec.names)}"
+                raise DataError("a row lacks a column", where="prompt", hint=hint)
+            content = {name: [row[name] for row in data] for name in self.codec.names}
+            return [Example(content, None, "prompt", 1)]
+        path = as_path(data, "prompt")
+        if not path.is_file():
+            hint = "give a table whose rows begin a sequence"
+            raise DataError("there is no such file", where=str(path), hint=hint)
+        found = read_table([path], self._columns([path], listener), listener)
+        unknown = self.codec.count_unknown(encode_part(found, self.codec).steps)
+        if unknown:
+            listener.on_finding(Finding(str(path), f"{unknown:,} symbols are not in training"))
+        return found
+
+    def _columns(self, files: Sequence[Path], listener: Listener) -> LongTable:
+        """Take the columns of training; a table of one sequence needs no id and no times."""
+        there = {name for row in read_sample(files[0], self.table) for name in row}
+        missing = {
+            role: ""
+            for role in ("id", "time", "label", "group")
+            if getattr(self.table, role) not in there
+        }
+        return self.table.model_copy(update=missing)
+
+    def evaluate(self, files: Sequence[str | Path] = ()) -> Scored:
+        """Score files under the model; without files, the test part of its run."""
+        findings = list[Finding]()
+        if files:
+            paths = [as_path(one, "evaluate") for one in files]
+            settings = read(DATA.settings, self.run.about["settings"]).data
+            paths = get_scored_files(paths, settings, Listener(findings.append))
+            warn_if_trained_on(self.run, paths, Listener(findings.append))
+            listener = Listener(findings.append)
+            found = read_table(paths, self._columns(paths, listener), listener)
+            examples = encode_part(found, self.codec)
+        else:
+            examples = self.parts["test"]
+        nats = score_steps(self.model, examples)
+        _, _, interval = summarise_nats(nats, examples)
+        details: dict[str, Any] = {
+            "sequences": len(examples),
+            "steps": len(nats),
+            "nats per step of": dict(zip(self.codec.names, nats.mean(0).tolist(), strict=True)),
+        }
+        if unknown := self.codec.count_unknown(examples.steps):
+            details["unknown symbols"] = unknown
+        if findings:
+            details["notes"] = "; ".join(map(str, findings))
+        mean = float(nats.sum() / len(nats))
+        return Scored({"nats_per_step": mean}, {"nats_per_step": interval}, details)
+
+    @cached_property
+    def parts(self) -> StepData:
+        """The data of the run, as it was split. Raises RunError if it is not there any more."""
+        return DATA.load(self.run)
+
+
+def open_steps(run: Run, settings: Any) -> StepGenerator:
+    """Open the trained model of a run. Raises RunError where its files are damaged."""
+    codec, table = run.parse(
+        CODEC, lambda values: (StepCodec.from_json(values["steps"]), dict(values["table"]))
+    )
+    with format_errors(str(run.path / CODEC)):
+        read(LongTable, table)
+
+    def build(own: Any, arrays: Mapping[str, NDArray[Any]]) -> StepModel:
+        return own.model.build(codec.fields)
+
+    model, _ = open_model(run, settings, build, lambda models, arrays: StepPool(models))
+    return StepGenerator(run, model, codec, table)

@@ -1,0 +1,126 @@
+"""What the training of `generate` on sequences of records has of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.feeds import Feed, StepFeed
+from ensue.data.steps import StepData
+from ensue.evaluation.scores import Score
+from ensue.evaluation.step_scoring import begin_blocks, score_steps, summarise_nats
+from ensue.inspection.diagnostics import diagnose
+from ensue.models.names import is_network
+from ensue.models.steps.pool import StepPool
+from ensue.settings import Settings
+from ensue.tasks.fitting import Fitted
+from ensue.tasks.generate.steps.data import DATA
+from ensue.tasks.generate.steps.report import STEPS
+from ensue.tasks.generate.steps.settings import MODELS
+from ensue.tasks.generate.steps.trained import StepGenerator
+from ensue.tasks.pipeline import HeldOut, Training
+from ensue.training.contract import Callback
+from ensue.training.folder.run import METRICS, Run
+
+PIECE = 128
+"""Steps of a row of a batch; a longer sequence is cut into several."""
+SHOWN = 3
+"""Samples in the report."""
+
+
+class StepTraining(Training[StepData]):
+    """The training of `generate` on sequences of records."""
+
+    source = DATA
+    models = MODELS
+    report = STEPS
+
+    def baselines(self, settings: Any, data: StepData, on_event: Callback) -> list[Settings]:
+        """Choose the baselines that suit the fields, other than the run's own model."""
+        made: list[Any] = [kind() for kind in MODELS.parts.values()]
+        return [
+            one
+            for one in made
+            if not is_network(one) and one != settings.model and one.suits(data.codec.fields)
+        ]
+
+    def fit(self, settings: Any, data: StepData, on_event: Callback) -> Fitted:
+        """Fit a baseline to the training part."""
+        began, fitted = perf_counter(), settings.model.build(data.codec.fields)
+        fitted.fit(data["train"])
+        return Fitted(fitted, perf_counter() - began)
+
+    def build(self, settings: Any, data: StepData) -> Any:
+        """Build the network."""
+        return settings.model.build(data.codec.fields)
+
+    def feed(self, settings: Any, data: StepData) -> Feed:
+        """Make the training batches."""
+        rows = settings.training.batching.batch_size
+        return StepFeed(data["train"], rows, PIECE, settings.seed)
+
+    def validate(self, model: Any, settings: Any, data: StepData) -> float:
+        """Compute nats per step."""
+        return float(score_steps(model, data["validation"]).sum(1).mean())
+
+    def size(self, data: StepData) -> tuple[int, str]:
+        """Count the steps."""
+        return int(data["train"].offsets[-1]), "steps"
+
+    def held_out(self, fitted: Fitted, data: StepData) -> HeldOut:
+        """Score each step of the validation part; blocks of steps are independent units."""
+        nats = score_steps(fitted.model, data["validation"])
+        return HeldOut(-nats.sum(1), np.cumsum(begin_blocks(data["validation"]), dtype=np.int64))
+
+    def mix(self, members: Sequence[Fitted], weights: Any, data: StepData) -> StepPool:
+        """Mix models over records."""
+        return StepPool([one.model for one in members], weights)
+
+    def predict(self, fitted: Fitted, data: StepData) -> NDArray[np.float64]:
+        """Compute the nats of each field of the test part."""
+        return score_steps(fitted.model, data["test"])
+
+    def score(self, fitted: Fitted, data: StepData, predicted: Any, calibration: None) -> Score:
+        """Score a model by nats per step."""
+        losses, sizes, interval = summarise_nats(predicted, data["test"])
+        nats = float(predicted.sum() / len(predicted))
+        return Score(
+            fitted.name,
+            fitted.role,
+            {"nats_per_step": nats},
+            {"nats_per_step": interval},
+            losses,
+            "nats per step",
+            fitted.seconds,
+            fitted.model.parameter_count,
+            sizes=sizes,
+            count=len(predicted),
+            totals={"nats": float(predicted.sum())},
+        )
+
+    def trained(self, run: Run, fitted: Fitted, data: StepData, calibration: None) -> StepGenerator:
+        """Make the model that generates."""
+        return StepGenerator(run, fitted.model, data.codec, data.table)
+
+    def measure(self, trained: StepGenerator, data: StepData, predicted: Any) -> dict[str, Any]:
+        """Measure nats by field, and generate samples."""
+        means = predicted.mean(0).tolist()
+        seed = trained.run.about["settings"]["seed"]
+        samples = trained.samples(n=SHOWN, seed=seed, novelty=True)
+        return {
+            "nats_per_step_of": dict(zip(data.codec.names, means, strict=True)),
+            "samples": [one.to_json() for one in samples],
+        }
+
+    def diagnose(
+        self, run: Run, data: StepData, scores: Sequence[Score], details: Mapping[str, Any]
+    ) -> list[str]:
+        """Describe each probable fault of the training, with its fix."""
+        return diagnose([] if scores[-1].role == "baseline" else run.rows(METRICS), [])
+
+
+TRAINING = StepTraining()

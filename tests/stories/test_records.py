@@ -1,0 +1,186 @@
+"""Sequences of records through the verb `generate`: trained, continued, scored, refused."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.cli.main import main
+from ensue.errors import Interrupted, SettingError
+from ensue.tasks.generate.steps.trained import StepGenerator
+
+QUICK = [
+    "--model",
+    "lstm",
+    "--set",
+    "training.steps=6",
+    "--set",
+    "training.evaluate_every=3",
+    "--size",
+    "tiny",
+]
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Points that move along a circle, each at its own speed, and say which side they are on."""
+    draws = np.random.default_rng(1)
+    rows = ["point,frame,x,y,side"]
+    for number in range(24):
+        angle, speed = draws.uniform(0, 6), draws.uniform(0.1, 0.4)
+        for frame in range(30):
+            x, y = np.cos(angle + speed * frame), np.sin(angle + speed * frame)
+            rows.append(f"p{number},{frame + 1},{x:.3f},{y:.3f},{'left' if x < 0 else 'right'}")
+    path = tmp_path_factory.mktemp("paths") / "paths.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(paths: Path) -> Path:
+    folder = paths.parent / "run"
+    assert main(["train", "generate", str(paths), "--out", str(folder), *QUICK]) == 0
+    return folder
+
+
+def test_a_training_compares_with_baselines_and_shows_samples(run: Path) -> None:
+    result = json.loads((run / "result.json").read_text())
+    assert list(result["baselines"]) == ["last-step", "linear-extrapolation", "ridge"]
+    assert result["metrics"].keys() == {"nats_per_step"}
+    assert result["details"]["nats_per_step_of"].keys() == {"side", "x", "y"}
+    assert len(result["details"]["samples"]) == 3
+    page = (run / "report.html").read_text()
+    assert "<svg" in page
+    assert "Nearest stretch of training" in page
+
+
+def test_samples_are_a_table_with_the_columns_of_training(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, plot = tmp_path / "out.csv", tmp_path / "out.svg"
+    line = ["generate", str(run), "--samples", "2", "--length", "4", "--out", str(out)]
+    assert main([*line, "--plot", str(plot)]) == 0
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert list(rows[0]) == ["point", "sample", "step", "side", "x", "y"]
+    assert [(row["sample"], row["step"]) for row in rows] == [
+        (sample, step) for sample in "12" for step in "1234"
+    ]
+    assert {row["side"] for row in rows} <= {"left", "right"}
+    assert all(len(row["x"].partition(".")[2]) <= 3 for row in rows)  # as in training
+    assert plot.read_text().count("<svg") == 1
+    assert capsys.readouterr().out == f"plot written: {plot}\n"
+
+
+def test_a_sequence_of_a_table_goes_on(
+    run: Path, paths: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = tmp_path / "start.csv"
+    start.write_text("\n".join(paths.read_text().splitlines()[:11]) + "\n")
+    line = ["generate", str(run), "--prompt", str(start), "--length", "2", "--json", "--novelty"]
+    assert main(line) == 0
+    (sample,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (sample["sequence"], sample["prompt_steps"], len(sample["steps"])) == ("p0", 10, 2)
+    assert sample["novelty"]["steps"] == 2
+    model = ensue.open(run)
+    assert isinstance(model, StepGenerator)
+    rows = [dict(row) for row in csv.DictReader(start.read_text().splitlines())]
+    given = [{"side": row["side"], "x": float(row["x"]), "y": float(row["y"])} for row in rows]
+    assert model.generate(given, length=2) == sample["steps"]
+
+
+def test_evaluation_is_the_same_by_command_and_in_python(
+    run: Path, paths: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(run), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    result = json.loads((run / "result.json").read_text())
+    assert found["metrics"]["nats_per_step"] == pytest.approx(result["metrics"]["nats_per_step"])
+    assert main(["evaluate", str(run), str(paths), "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["details"]["steps"] == 24 * 30
+    assert "the run was trained on this file" in whole["details"]["notes"]
+    assert whole["metrics"] == ensue.open(run).evaluate([paths]).metrics
+
+
+def test_a_killed_training_ends_with_the_same_bits(paths: Path, run: Path, tmp_path: Path) -> None:
+    def stop(event: object) -> None:
+        if getattr(event, "validation", None) is not None:
+            raise KeyboardInterrupt
+
+    settings = ["training.steps=6", "training.evaluate_every=3"]
+    out = tmp_path / "killed"
+    with pytest.raises(Interrupted):
+        ensue.train(
+            "generate", paths, out=out, settings=settings, size="tiny", model="lstm", on_event=stop
+        )
+    ensue.resume(out)
+    assert (out / "weights.safetensors").read_bytes() == (run / "weights.safetensors").read_bytes()
+
+
+def test_a_config_of_such_a_run_trains_another(
+    run: Path, paths: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", "generate", str(paths), "--config", str(run / "run.toml")]
+    assert main([*line, "--model", "ridge", "--out", str(tmp_path / "ridge")]) == 0
+    assert "Recommendation: " in capsys.readouterr().out
+    assert ensue.open(tmp_path / "ridge").samples(n=2, length=3)[1].number == 1
+
+
+WRONG = {
+    "generate RUN --regex a*": "--regex: the run generates rows of a table, not text",
+    "generate RUN --interactive": "--interactive: the run generates rows of a table",
+    "generate RUN --prompt nothing.csv": "nothing.csv: there is no such file",
+    "generate RUN --plot a.bmp": "--plot: '.bmp' is not a supported image format",
+    "inspect RUN": "the run is over sequences of records, and this needs one over text",
+    "export RUN a.arpa": "the run is over sequences of records, and this needs one over text",
+    "evaluate RUN --lines": "need a run of `generate` over text",
+    "train generate FILE --codec words": "--codec: sequences of records have no codec",
+    "train generate FILE --value z": "there is no column 'z'",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_wrong_is_told_in_one_line(
+    line: str, run: Path, paths: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = line.replace("RUN", str(run)).replace("FILE", str(paths)).split()
+    assert main(words) == 2
+    told = capsys.readouterr()
+    assert told.err.count("\n") == 1
+    assert WRONG[line] in told.err
+
+
+def test_other_columns_are_refused_with_the_place(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("point,frame,x,side\n" + "p,1,0.5,left\n" * 2)
+    assert main(["generate", str(run), "--prompt", str(other)]) == 2
+    assert "there is no column 'y'" in capsys.readouterr().err
+    with pytest.raises(SettingError, match="--top-k: the run generates rows"):
+        ensue.open(run).samples(top_k=3)
+
+
+def test_a_table_is_checked_as_sequences(paths: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(paths), "--task", "generate"]) == 0
+    told = capsys.readouterr().out
+    assert "Read as sequences of records" in told
+    assert "read with id 'point', time 'frame'" in told
+
+
+def test_texts_have_no_plot_and_go_to_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat and the dog sat on the cat.\n" * 60)
+    run = str(tmp_path / "run")
+    assert main(["train", "generate", str(text), "--model", "ngram", "--out", run]) == 0
+    capsys.readouterr()
+    assert main(["generate", run, "--plot", "a.png"]) == 2
+    assert "the run generates text, which cannot be drawn" in capsys.readouterr().err
+    out = tmp_path / "out.txt"
+    assert main(["generate", run, "--length", "9", "--out", str(out)]) == 0
+    assert len(out.read_text()) == 10
