@@ -56,22 +56,15 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mixed characters": ("generate", "lstm", MIXED),
     "mixed texts": ("classify", "lstm", MIXED),
     "mixed tags": ("tag", "lstm", MIXED),
-<<<<<<< HEAD
     "mixed forecasts": ("forecast", "ridge", MIXED),
-=======
     "records": ("steps", "lstm", {}),
     "step-ridge": ("steps", "ridge", {}),
->>>>>>> 24d0ca0 (Train generate on sequences of records, of numbers and symbols, through the rollout of text and forecasts)
 }
 SECONDS, BYTES = 20, 1 << 30
 """What one command may take with a tiny run."""
 QUICK = {"characters": 3, "mixed texts": 4, "mixed tags": 4, "mixed forecasts": 12}
 MUTANTS = 60
-<<<<<<< HEAD
-"""Of each kind of run, finished and killed: 3,360 in all."""
-=======
-"""Of each kind of run, finished and killed: 3,120 in all."""
->>>>>>> 24d0ca0 (Train generate on sequences of records, of numbers and symbols, through the rollout of text and forecasts)
+"""Of each kind of run, finished and killed."""
 
 
 def enough(began: float, event: Any) -> None:
