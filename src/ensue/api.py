@@ -310,12 +310,13 @@ def open(folder: str | Path, task: str | None = None, kind: str | None = None) -
         raise RunError(
             f"the run was trained to {trained}, not to {task}", where=str(folder), hint=hint
         )
-    trained_on = run.about["settings"].get("kind", "text")
+    settings = _read_settings(run, known)
+    trained_on = getattr(settings, "kind", "text")
     if kind not in (None, trained_on):
         found, needed = KINDS[trained_on], KINDS[kind or trained_on]
         what = f"the run is over {found}, and this needs one over {needed}"
         raise RunError(what, where=str(folder), hint="give another run")
-    return known.open(run, _read_settings(run, known))
+    return known.open(run, settings)
 
 
 def get_task(run: Run) -> Task:
@@ -325,6 +326,12 @@ def get_task(run: Run) -> Task:
         raise RunError(f"the run is of no known task ({name!r:.60})", where=where, hint=HINT)
     with format_errors(where):
         _ = [Path(one) for one in run.about["sources"]]
+        data = run.about.get("data", {})
+        tables = {"settings": run.about.get("settings"), "data": data}
+        tables |= {f"data.{part}": data.get(part, {}) for part in ("files", "symbols")}
+        for key, one in tables.items():
+            if not isinstance(one, Mapping):
+                raise TypeError(f"{key!r} is no table")
     return TASKS[name].of(run.about.get("settings"))
 
 

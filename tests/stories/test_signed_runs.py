@@ -347,18 +347,50 @@ def test_a_codec_that_nobody_wrote(
     assert "\n" not in str(caught.value)
 
 
-def test_a_description_of_data_that_run_toml_cannot_hold(
-    wholes: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize(
+    ("kind", "place", "value"),
+    [
+        ("mixed tags", ("about", "format"), None),  # which run.toml cannot hold
+        ("summary-features", ("dataset", "skipped", "test", "unknown_channels"), ["a"]),
+    ],
+)
+def test_a_description_of_data_that_nobody_wrote(
+    kind: str, place: tuple[str, ...], value: Any, wholes: Callable[..., Path], tmp_path: Path
 ) -> None:
-    run = Path(shutil.copytree(wholes("mixed tags"), tmp_path / "run"))
-    (wholes("mixed tags").parent / "tag.tsv").unlink(missing_ok=True)  # else it is read again
+    run, data = Path(shutil.copytree(wholes(kind), tmp_path / "run")), KINDS[kind][0]
+    file = wholes(kind).parent / f"{data}.{ENDS.get(data, 'csv')}"
+    file.unlink(missing_ok=True)  # else it is read again
     path = run / "cache" / "contents.json"
     values = json.loads(path.read_text())
-    values["about"]["format"] = None
+    inner = values
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
     path.write_bytes(dumped(values))
     signed(run)
     with pytest.raises(RunError, match=r"contents\.json: the file is damaged"):
         api.resume(run)
+
+
+@pytest.mark.parametrize("place", [("data",), ("data", "files"), ("data", "symbols")])
+def test_a_run_whose_tables_are_none(
+    place: tuple[str, ...],
+    wholes: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = Path(shutil.copytree(wholes("ngram", "finished"), tmp_path / "run"))
+    values = tomllib.loads((run / "run.toml").read_text())
+    inner = values
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = 0.5
+    (run / "run.toml").write_bytes(tomli_w.dumps(values).encode())
+    signed(run)
+    assert main(["compare", str(run), str(run)]) == 2
+    told = capsys.readouterr().err
+    assert "run.toml: the file is damaged" in told
+    assert told.count("\n") == 1
 
 
 HUGE: list[tuple[str, str, int]] = [

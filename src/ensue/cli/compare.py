@@ -82,8 +82,12 @@ def make_row(report: Report, values: Mapping[str, Any]) -> dict[str, str]:
 
 def describe_sample(run: Run, score: Score) -> str | None:
     """Describe the sample of the test part that was scored; None if all of it was."""
-    total = run.about["data"].get("symbols", {}).get("test")
-    return None if total in (None, score.count) else f"{score.count:,} of {total:,} symbols"
+    from ensue.atomic_io import format_errors
+    from ensue.training.folder.run import ABOUT
+
+    with format_errors(str(run.path / ABOUT)):
+        total = run.about["data"].get("symbols", {}).get("test")
+        return None if total in (None, score.count) else f"{score.count:,} of {total:,} symbols"
 
 
 def comparison_notes(runs: Sequence[Run], sampled: bool) -> Iterator[str]:

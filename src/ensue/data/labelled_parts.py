@@ -94,7 +94,9 @@ class LabelledParts(Dataset):
         """Build the parts from saved examples and the result of `to_json`. Raises ValueError."""
         cases = {name: tuple(names) for name, names in values["cases"].items()}
         parts = {
-            name: EncodedPart(one, **values["skipped"][name], cases=cases.get(name, ()))
+            name: EncodedPart(
+                one, **_read_skipped(values["skipped"][name]), cases=cases.get(name, ())
+            )
             for name, one in streams.items()
         }
         content, labels = load_content(values["content"]), LabelCodec.from_json(values["labels"])
@@ -121,6 +123,16 @@ class LabelledParts(Dataset):
             check_ids(examples.static[name], 1 << 62, f"{name} {where}")
         if not len(examples) or len(self.parts[part].cases) not in (0, len(examples)):
             raise ValueError(f"there are no examples {where}, or their names do not fit them")
+
+
+def _read_skipped(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the counts of what was skipped in a part, each a number or numbers by name."""
+    return {
+        name: {str(key): int(one) for key, one in count.items()}
+        if name in ("unseen_labels", "unknown_channels")
+        else int(count)
+        for name, count in values.items()
+    }
 
 
 def prepare_labelled(

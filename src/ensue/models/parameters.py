@@ -127,7 +127,8 @@ class ArrayMixin:
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load the tensors. Raises RunError if one is missing, unknown or of another shape."""
         own, saved = (
-            {name: one.shape for name, one in arrays.items()} for arrays in (self.arrays(), arrays)
+            {name: (one.shape, one.dtype.kind) for name, one in arrays.items()}
+            for arrays in (self.arrays(), arrays)
         )
         if unexpected := sorted(
             name for name in own.keys() | saved.keys() if own.get(name) != saved.get(name)

@@ -170,8 +170,10 @@ class DTW(Predictor):
             "labels": (count,),
             "chosen": (3,),
         }
+        kinds = {"examples": "f", "lengths": "i", "labels": "i", "chosen": "f"}
         if (
             shapes != expected
+            or {name: array.dtype.kind for name, array in arrays.items()} != kinds
             or not set(arrays["labels"]) <= {*range(self.classes)}
             or max(arrays["lengths"]) > longest
         ):

@@ -238,7 +238,10 @@ class NBSVM(Predictor):
                 f"grams.{field}.{n}": keys.shape for n, keys in enumerate(grams[field].keys, 1)
             }
         shapes["weight"] = sum(one.count for one in grams.values()), self.size
-        if {name: array.shape for name, array in arrays.items()} != shapes:
+        kinds = {name: "f" if name in SAVED else "i" for name in shapes}
+        if kinds != {name: array.dtype.kind for name, array in arrays.items()} or shapes != {
+            name: array.shape for name, array in arrays.items()
+        }:
             what = "the saved linear model is of other symbols or labels"
             raise RunError(what, hint="use the settings of its training")
         self.grams = grams

@@ -197,6 +197,7 @@ class NgramBayes(Predictor):
         if (
             counts.shape != (self.size,)
             or exponent.shape != (1,)
+            or (counts.dtype.kind, exponent.dtype.kind) != ("i", "f")
             or labels != set(map(str, range(self.size)))
         ):
             what = "the saved models are of other labels"
