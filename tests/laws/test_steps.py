@@ -316,3 +316,11 @@ def test_a_pool_is_the_mean_of_the_densities_of_its_members() -> None:
     nats = [score_steps(made(name), data).sum(1) for name in ("pool", "student", "ridge")]
     expected = np.log(0.3 * np.exp(-nats[1]) + 0.7 * np.exp(-nats[2]))
     np.testing.assert_allclose(-nats[0], expected, rtol=1e-5)
+
+
+def test_dates_order_the_steps_and_are_no_symbols(tmp_path: Path) -> None:
+    path = tmp_path / "temperatures.csv"
+    rows = [f"2020-{1 + day // 28:02}-{1 + day % 28:02},{day % 7}" for day in range(60)]
+    path.write_text("\n".join(["Date,Temp", *rows]) + "\n")
+    found = read_steps([path], StepDataSettings(), 1, SILENT)
+    assert (found.table.time, found.table.value, found.table.symbol) == ("Date", ("Temp",), ())

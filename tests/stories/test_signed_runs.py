@@ -85,7 +85,7 @@ def acts(data: str, run: Path, again: Path) -> Iterator[tuple[str, Callable[[], 
 
     def score() -> None:
         model = ensue.open(run)
-        _ = evaluate(model, []).to_json() if task == "generate" else model.evaluate([]).metrics
+        _ = evaluate(model, []).to_json() if data == "generate" else model.evaluate([]).metrics
 
     yield "use", lambda: ASK[data](ensue.open(run)) if data in ASK else ensue.open(run)
     yield "evaluate", score

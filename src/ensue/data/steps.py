@@ -23,6 +23,7 @@ from ensue.data.split import PARTS, draw_parts
 from ensue.data.tables.long import LongTable, read_sample
 from ensue.data.tables.number_format import NumberFormat, holds_numbers
 from ensue.data.tables.rows import ROWS
+from ensue.data.tables.time_columns import find_time_kind
 from ensue.errors import DataError
 from ensue.settings import Flag
 
@@ -163,7 +164,7 @@ def _find_id(free: Mapping[str, Sequence[Any]]) -> str:
 
 
 def _find_time(free: Mapping[str, Sequence[Any]], keys: Sequence[Any]) -> str:
-    """Find a column that grows by the same amount within each sequence; "" if there is none.
+    """Find a column of dates, each once in a sequence, or one that grows by the same amount.
 
     A column alone is the value of the steps, however it grows.
     """
@@ -171,6 +172,9 @@ def _find_time(free: Mapping[str, Sequence[Any]], keys: Sequence[Any]) -> str:
         return ""
     within = np.array([a == b for a, b in pairwise(keys)], bool)
     for name, cells in free.items():
+        once = len(set(zip(keys, map(str, cells), strict=True))) == len(cells)
+        if once and find_time_kind(cells) == "date":
+            return name
         read = [NumberFormat(".").read(one) if isinstance(one, str) else one for one in cells]
         if any(isinstance(one, bool) or not isinstance(one, int | float) for one in read):
             continue
