@@ -144,7 +144,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     train = ["train", "tag", str(folder / "a.tsv"), "--out"]
     assert main([*train, str(folder / "hmm"), "--model", "hmm"]) == 0
     tiny = ["--size", "tiny", "--set", "training.steps=3", "--set", "hardware.threads=1"]
-    assert main([*train, str(folder / "network"), *tiny]) == 0
+    assert main([*train, str(folder / "network"), "--model", "lstm", *tiny]) == 0
     return [folder / "hmm", folder / "network"]
 
 

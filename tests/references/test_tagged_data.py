@@ -156,7 +156,7 @@ def test_parts_are_drawn_and_the_codec_sees_the_training_part_alone(tmp_path):
     text = "".join(f"w{number}\t{'XY'[number % 2]}\n\n" for number in range(50))
     (tmp_path / "a.tsv").write_text(text)
     parts = prepare([tmp_path / "a.tsv"], TaggedSettings())
-    assert {name: len(one) for name, one in parts.examples.items()} == {
+    assert {name: len(one) for name, one in parts.streams.items()} == {
         "train": 40,
         "validation": 5,
         "test": 5,

@@ -203,7 +203,7 @@ def test_flags(capsys, tmp_path):
     assert "there is no model 'lsmt' for tag; did you mean lstm?" in told(
         capsys, tmp_path, "--model", "lsmt"
     )
-    assert "there is no head 'crff'; did you mean crf?" in told(
+    assert "there is no model.head 'crff'; did you mean crf?" in told(
         capsys, tmp_path, "--set", "model.head=crff"
     )
 

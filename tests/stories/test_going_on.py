@@ -12,8 +12,8 @@ import torch
 
 from ensue import api
 from ensue.atomic_io import write_errors
+from ensue.data.text_parts import TextParts
 from ensue.errors import Interrupted, RunError, SettingError, UserError
-from ensue.tasks.generate import data as text_data
 from ensue.tasks.generate import training as text_training
 from ensue.training.contract import Progress
 from ensue.training.folder.run import Run
@@ -112,7 +112,7 @@ def test_a_full_disk_before_that_leaves_nothing(
         with write_errors(Path("ids.npy")):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(text_data, "save", full)
+    monkeypatch.setattr(TextParts, "save", full)
     with pytest.raises(RunError, match=r"^ids.npy: the disk is full; make room, and try again$"):
         api.train(
             "generate", finished.parent / "text.txt", out=tmp_path / "new", size="tiny", epochs=1

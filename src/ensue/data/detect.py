@@ -167,14 +167,18 @@ def find_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def are_steps(files: Sequence[Path], encoding: str) -> bool:
-    """Whether `generate` reads files as sequences of records: tables in which no column is text."""
+    """Whether `generate` reads files as sequences of records: tables in which no column is text.
+
+    A column that is named like one of texts is one, even where its cells repeat.
+    """
     if not all(get_suffix(path) in ROWS for path in files):
         return False
     try:
         rows = read_beginning(files[0], encoding)
     except DataError:  # the reader reports it
         return False
-    return len(rows) > 1 and not find_texts(rows)
+    named = any(name.lower() in USUAL["text"] for name in rows[0]) if rows else True
+    return len(rows) > 1 and not named and not find_texts(rows)
 
 
 def _guess_table(path: Path, encoding: str) -> tuple[str, str]:

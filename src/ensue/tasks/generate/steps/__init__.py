@@ -9,7 +9,7 @@ from typing import Any
 from ensue.data.demos import DEMOS, demo_name
 from ensue.data.detect import are_steps, get_encoding, parse_assignments
 from ensue.data.files import find_files
-from ensue.errors import SettingError
+from ensue.errors import DataError, SettingError
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.generate.steps.report import STEPS as REPORT
 from ensue.tasks.generate.steps.settings import MODELS, StepSettings
@@ -18,13 +18,16 @@ from ensue.tasks.generate.steps.training import TRAINING
 from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
 
+OF_TEXT = {"codec", "baseline", "data"}
+"""Settings of a file that is for text unless it says otherwise."""
+
 
 def are_records(choices: Choices, values: Mapping[str, Any], of_text: Collection[str]) -> bool:
     """Whether the data are sequences of records: by settings, flags, or a table without texts.
 
     `values` are the settings of a file, `of_text` the flags of text.
     """
-    if values:
+    if "kind" in values or values.keys() & OF_TEXT:
         return values.get("kind") == "steps"
     if "format" in choices.flags:
         return choices.flags["format"] == "steps"
@@ -33,8 +36,12 @@ def are_records(choices: Choices, values: Mapping[str, Any], of_text: Collection
     demo = demo_name(choices.data, "generate", "text")
     if demo is not None:
         return DEMOS[demo].others.get("generate") == "steps"
+    try:
+        files = find_files(choices.data)
+    except DataError:  # told once the settings are known to be right
+        return False
     encoding = get_encoding(parse_assignments(choices.assignments))
-    return "column" not in choices.flags and are_steps(find_files(choices.data), encoding)
+    return "column" not in choices.flags and are_steps(files, encoding)
 
 
 def _propose(choices: Choices) -> Proposal:
