@@ -3,6 +3,7 @@ place where defaults and descriptions stand."""
 
 import json
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -27,11 +28,13 @@ to an unambiguous end (`--set body.width=512`), or many with
 
 def table(title: str, kind: type[Settings]) -> str:
     rows = ["| setting | default | |", "|---|---|---|"]
+    whole = kind() if not any(one.is_required() for one in kind.model_fields.values()) else None
 
     def see(name: str, field: Any) -> None:
         if name.split(".")[-1] == "name":
             return
-        default = field.get_default(call_default_factory=True)
+        # A verb may set other defaults than those of the class of a part.
+        default = attrgetter(name)(whole) if whole else field.get_default(call_default_factory=True)
         shown = default.name if isinstance(default, Settings) else default  # type: ignore[attr-defined]
         text = " ".join((field.description or "").split()).replace("|", "\\|")
         rows.append(f"| `{name}` | {'' if shown in (None, '') else f'`{shown}`'} | {text} |")

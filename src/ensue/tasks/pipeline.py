@@ -84,7 +84,9 @@ Baseline = tuple[Fitted, Score | None]
 class Training(ABC, Generic[D]):
     """What the training of a task has of its own; `train` does the rest.
 
-    The settings of the task have the fields seed, data, model and training.
+    The settings of the task have the fields seed, data, model and training, and mixture where
+    `held_out` is defined. A model is anything with `loss(batch)`, `parameter_count`, `arrays` and
+    `load`: a Predictor, an Autoregressive, a StepModel.
     """
 
     source: ClassVar[DataSource[Any, Any]]
@@ -100,7 +102,8 @@ class Training(ABC, Generic[D]):
     def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
         """Flags that train each model alone, by its name in the table of results."""
         made = ((name, kind()) for name, kind in self.models.parts.items())
-        own = {name_model(settings.model): ["--set", "mixture.use=never"]}
+        chooses = "mixture" in type(settings).model_fields
+        own = {name_model(settings.model): ["--set", "mixture.use=never"]} if chooses else {}
         return own | {
             name_model(one): ["--model", name] for name, one in made if not is_network(one)
         }

@@ -27,7 +27,7 @@ CHOICES: Any = Literal
 def make_command(verb: str, about: str, data_help: str) -> Callable[..., None]:
     """Make the function that trains for a verb, with its flags as parameters."""
     fields: Any = {}
-    for name, flag in FLAGS[verb].items():
+    for name, flag in FLAGS.get(verb, {}).items():
         kind = flag["type"]
         read: Any = TYPES[kind] if isinstance(kind, str) else CHOICES[tuple(kind)]
         fields[name] = (read | None, Field(None, description=flag["help"]))
