@@ -328,7 +328,8 @@ def get_task(run: Run) -> Task:
         _ = [Path(one) for one in run.about["sources"]]
         data = run.about.get("data", {})
         tables = {"settings": run.about.get("settings"), "data": data}
-        tables |= {f"data.{part}": data.get(part, {}) for part in ("files", "symbols")}
+        if data:
+            tables |= {"data.files": data["files"], "data.symbols": data.get("symbols", {})}
         for key, one in tables.items():
             if not isinstance(one, Mapping):
                 raise TypeError(f"{key!r} is no table")

@@ -324,3 +324,25 @@ def test_dates_order_the_steps_and_are_no_symbols(tmp_path: Path) -> None:
     path.write_text("\n".join(["Date,Temp", *rows]) + "\n")
     found = read_steps([path], StepDataSettings(), 1, SILENT)
     assert (found.table.time, found.table.value, found.table.symbol) == ("Date", ("Temp",), ())
+
+
+def test_numbers_come_back_in_their_own_size_and_constants_as_they_are() -> None:
+    codec = StepCodec.fit([{"tiny": np.array([1e-300, 3e-300]), "same": np.array([5.0, 5.0])}])
+    steps = codec.encode({"tiny": [3e-300], "same": [5.0]})
+    (row,) = codec.decode({**steps, "numbers": steps["numbers"] + np.array([0.0, 7.0])})
+    assert row["tiny"] == pytest.approx(3e-300, rel=1e-6)
+    assert row["same"] == 5.0
+
+
+@pytest.mark.parametrize("value", ["a", None, float("nan"), float("inf"), 1e300])
+def test_what_is_no_number_of_the_data_is_refused(value: Any) -> None:
+    codec = StepCodec.fit([{"x": np.array([1.0, 2.0, 4.0])}])
+    with pytest.raises(DataError, match="'x'"):
+        codec.encode({"x": [value]})
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_sequences_of_one_step(name: str) -> None:
+    model: Any = MODELS.parts[name]().build(FIELDS)  # type: ignore[attr-defined]
+    model.fit(examples((1, 1, 1)))
+    assert np.isfinite(score_steps(model, examples((1, 2)))).all()

@@ -9,7 +9,7 @@ import pytest
 
 import ensue
 from ensue.cli.main import main
-from ensue.errors import Interrupted, SettingError
+from ensue.errors import Interrupted, SettingError, UserError
 from ensue.tasks.generate.steps.trained import StepGenerator
 
 QUICK = [
@@ -162,6 +162,17 @@ def test_other_columns_are_refused_with_the_place(
     assert "there is no column 'y'" in capsys.readouterr().err
     with pytest.raises(SettingError, match="--top-k: the run generates rows"):
         ensue.open(run).samples(top_k=3)
+
+
+@pytest.mark.parametrize("prompt", [[], [{"x": "a", "y": 1.0, "side": "left"}], {1: 2}])
+def test_prompts_that_are_none(prompt: object, run: Path) -> None:
+    with pytest.raises(UserError, match="prompt"):
+        ensue.open(run).samples(prompt)
+
+
+def test_new_sequences_have_ids_of_their_own(run: Path) -> None:
+    found = ensue.open(run).samples(n=2, length=2)
+    assert [one.sequence for one in found] == ["new-1", "new-2"]
 
 
 def test_a_table_is_checked_as_sequences(paths: Path, capsys: pytest.CaptureFixture[str]) -> None:

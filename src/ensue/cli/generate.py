@@ -180,5 +180,4 @@ def _to_csv(found: Iterable[GeneratedSteps], model: StepGenerator) -> Iterator[s
     yield csv_line([id if id not in names else "sequence", "sample", "step", *own])
     for one in found:
         for step, row in enumerate(one.steps, len(one.prompt) + 1):
-            name = one.sequence or "new"
-            yield csv_line([name, one.number + 1, step, *(row[column] for column in names)])
+            yield csv_line([one.sequence, one.number + 1, step, *(row[column] for column in names)])

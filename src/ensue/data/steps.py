@@ -109,6 +109,9 @@ class StepData(Dataset):
             numbers = steps["numbers"]
             if numbers.dtype != np.float32 or numbers.shape[1:] != (len(codec.numbers),):
                 raise ValueError(f"numbers {where} have a wrong type or shape")
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"numbers {where} are not finite")
+            check_ids(streams[part].static["line"], 1 << 62, f"line {where}")
         return cls(streams, codec, values["table"])
 
 

@@ -62,7 +62,8 @@ def find_nearest(sample: Mapping[str, NDArray[Any]], train: Examples) -> Nearest
         total = np.zeros(len(starts))
         for at in range(length):
             there = starts + at
-            total += ((numbers[there] - sample["numbers"][begin + at]) ** 2).sum(1)
+            apart = np.float64(numbers[there]) - sample["numbers"][begin + at]
+            total += (apart**2).sum(1)
             total += (symbols[there] != sample["symbols"][begin + at]).sum(1)
         place = int(total.argmin())
         distance = float(np.sqrt(total[place] / (length * fields)))

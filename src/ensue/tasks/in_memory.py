@@ -47,7 +47,11 @@ def as_path(given: Any, where: str) -> Path:
     """Return a path. Raises SettingError for anything that is none."""
     if isinstance(given, str | PathLike) and isinstance(fspath(given), str) and str(given):
         return Path(given)
-    what = "it is empty" if given == "" else f"{with_article(type(given).__name__)} is not a path"
+    what = (
+        "it is empty"
+        if isinstance(given, str)
+        else f"{with_article(type(given).__name__)} is not a path"
+    )
     raise SettingError(what, where=where, hint="give a path")
 
 

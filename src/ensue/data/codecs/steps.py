@@ -18,7 +18,9 @@ from ensue.fields import Fields, Number
 SMOOTH = 0.7
 """A number is predicted by its change if that varies at most this much as the number itself."""
 MAX_DECIMALS = 9
-"""Digits after the point that are written; a float32 holds no more."""
+"""Digits that are written after the first one of the largest number; a float32 holds no more."""
+ROUNDED = 300
+"""Most decimals to which NumPy rounds."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class NumberColumn:
     """Standard deviation of the change from one step to the next, in units of `sd`."""
     decimals: int
     """Most digits after the point."""
+    constant: bool = False
+    """Whether all its numbers are the same, which is what comes next."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class StepCodec:
     def encode(self, content: Content) -> dict[str, NDArray[Any]]:
         """Return "symbols" (steps, symbols) and "numbers" (steps, numbers).
 
-        Raises DataError if a column is missing.
+        Raises DataError if a column is missing, or holds what is no number.
         """
         if isinstance(content, str):
             raise DataError("a text is no sequence of steps", hint="give a table of steps")
@@ -100,11 +104,8 @@ class StepCodec:
         ids = []
         for column in self.symbols:
             place = {symbol: id for id, symbol in enumerate(column.symbols)}
-            ids.append([place.get(symbol, len(place)) for symbol in content[column.name]])
-        numbers = [
-            (np.asarray(content[column.name], np.float64) - column.mean) / column.sd
-            for column in self.numbers
-        ]
+            ids.append([place.get(str(symbol), len(place)) for symbol in content[column.name]])
+        numbers = [_scale(content[column.name], column) for column in self.numbers]
         steps = len(content[self.names[0]])
         widest = max((len(column.symbols) for column in self.symbols), default=0)
         return {
@@ -119,8 +120,10 @@ class StepCodec:
             named = [*one.symbols, "<unknown>"]
             columns[one.name] = [named[id] for id in steps["symbols"][:, place].tolist()]
         for place, column in enumerate(self.numbers):
-            values = np.asarray(steps["numbers"][:, place], np.float64) * column.sd + column.mean
-            columns[column.name] = np.round(values, column.decimals).tolist()
+            numbers = np.asarray(steps["numbers"][:, place], np.float64)
+            values = column.mean + (0.0 if column.constant else column.sd) * numbers
+            small = column.decimals <= ROUNDED
+            columns[column.name] = (np.round(values, column.decimals) if small else values).tolist()
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def count_unknown(self, steps: Mapping[str, NDArray[Any]]) -> int:
@@ -141,7 +144,7 @@ class StepCodec:
             raise ValueError("its columns are invalid")
         if not all(np.isfinite(one) and one > 0 for one in sizes) or found.length < 1:
             raise ValueError("its scales are invalid")
-        if not all(np.isfinite(one.mean) and 0 <= one.decimals <= 15 for one in found.numbers):
+        if not all(np.isfinite(one.mean) and 0 <= one.decimals <= 400 for one in found.numbers):
             raise ValueError("its numbers are invalid")
         if any(len(set(one.symbols)) < len(one.symbols) for one in found.symbols):
             raise ValueError("its symbols are not distinct")
@@ -157,7 +160,23 @@ def _fit_number(name: str, columns: Iterable[NDArray[np.float64]]) -> NumberColu
     sd = sd if sd > 1e-12 * abs(mean) and sd > 0 else size
     moves = np.concatenate([np.diff(column) / sd for column in columns])
     change = float(np.sqrt(np.mean(moves**2))) if len(moves) else 0.0
-    return NumberColumn(name, mean, sd, change, _count_decimals(every))
+    constant = bool((every == every[0]).all())
+    return NumberColumn(name, mean, sd, change, _count_decimals(every), constant)
+
+
+def _scale(values: Any, column: NumberColumn) -> NDArray[np.float32]:
+    """Standardise numbers (steps,). Raises DataError for what is none, or none of this scale."""
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        what, hint = f"the column {column.name!r} holds no numbers", "give a number for each step"
+        raise DataError(what, hint=hint) from None
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = ((numbers - column.mean) / column.sd).astype(np.float32)
+    if not np.isfinite(scaled).all():
+        what = f"a number of {column.name!r} is missing, or far beyond those of training"
+        raise DataError(what, hint="correct it, or leave its sequence out")
+    return scaled
 
 
 def _count_decimals(values: NDArray[np.float64]) -> int:
@@ -166,5 +185,7 @@ def _count_decimals(values: NDArray[np.float64]) -> int:
     >>> _count_decimals(np.array([1.0, 0.25])), _count_decimals(np.array([1e-5]))
     (2, 5)
     """
+    largest = float(np.abs(values).max()) or 1.0
+    most = MAX_DECIMALS + max(-int(np.floor(np.log10(largest))), 0)
     exponents = (Decimal(repr(one)).normalize().as_tuple().exponent for one in values.tolist())
-    return min(max((0, *(-int(one) for one in exponents))), MAX_DECIMALS)
+    return min(max((0, *(-int(one) for one in exponents))), most)

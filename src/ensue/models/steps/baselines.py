@@ -154,7 +154,7 @@ class StepBaseline(StepModel):
 
     def _design(self, last: Numbers, ids: NDArray[np.int64]) -> Numbers:
         """Return the last step, the changes before it, the last symbols, and 1."""
-        changes = (last[:, :-1] - last[:, 1:]).reshape(len(last), -1)
+        changes = (last[:, :-1] - last[:, 1:]).reshape(len(last), (self.order - 1) * last.shape[2])
         # The id of the start, one above all symbols, has no feature: its step is the first.
         symbols = [
             F.one_hot(torch.from_numpy(ids[:, place]), size + 1).numpy()[:, :size]

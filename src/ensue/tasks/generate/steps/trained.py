@@ -28,7 +28,7 @@ from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate.steps.data import DATA
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import as_path
+from ensue.tasks.in_memory import as_path, as_paths
 from ensue.tasks.requests import GenerateRequest
 from ensue.tasks.results import Scored, warn_if_trained_on
 from ensue.training.folder.run import Run
@@ -44,7 +44,7 @@ class GeneratedSteps:
     """One sample: the rows after those of its prompt."""
 
     sequence: str
-    """Id of the sequence that it continues; empty for a new one."""
+    """Id of the sequence that it continues, or new-1, new-2, ..."""
     number: int
     prompt: Sequence[Mapping[str, Any]]
     """Rows of the prompt."""
@@ -118,7 +118,7 @@ class StepGenerator(Trained):
                 steps = {name: array[place] for name, array in found.steps.items()}
                 nearest = find_nearest(steps, self.parts["train"]) if request.novelty else None
                 nats = float(found.nats[place].sum())
-                name = "" if one is None else one.case
+                name = f"new-{number + 1}" if one is None else one.case
                 yield GeneratedSteps(name, number, rows, self.codec.decode(steps), nats, nearest)
 
     def _read_prompt(self, data: Any, listener: Listener) -> Sequence[Example | None]:
@@ -126,6 +126,9 @@ class StepGenerator(Trained):
         if data is None or data == "":
             return [None]
         if isinstance(data, list | tuple):
+            if not data:
+                hint = "give a list of rows, or leave the prompt out"
+                raise DataError("there are no rows", where="prompt", hint=hint)
             names = [row.keys() if isinstance(row, Mapping) else () for row in data]
             if any(set(self.codec.names) - set(one) for one in names):
                 hint = f"give a list of rows with {', '.join(self.codec.names)}"
@@ -152,11 +155,10 @@ class StepGenerator(Trained):
         }
         return self.table.model_copy(update=missing)
 
-    def evaluate(self, files: Sequence[str | Path] = ()) -> Scored:
+    def evaluate(self, files: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Score files under the model; without files, the test part of its run."""
         findings = list[Finding]()
-        if files:
-            paths = [as_path(one, "evaluate") for one in files]
+        if paths := as_paths(files):
             settings = read(DATA.settings, self.run.about["settings"]).data
             paths = get_scored_files(paths, settings, Listener(findings.append))
             warn_if_trained_on(self.run, paths, Listener(findings.append))
