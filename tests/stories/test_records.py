@@ -71,6 +71,7 @@ def test_samples_are_a_table_with_the_columns_of_training(
     assert {row["side"] for row in rows} <= {"left", "right"}
     assert all(len(row["x"].partition(".")[2]) <= 3 for row in rows)  # as in training
     assert plot.read_text().count("<svg") == 1
+    assert "sample 2" in plot.read_text()
     assert capsys.readouterr().out == f"plot written: {plot}\n"
 
 

@@ -163,7 +163,8 @@ def write_records(
             answers = list(model.answer(request, Path(prompt) if prompt else None, listener))
     write_answers(answers, out, None if as_json else lambda found: _to_csv(found, model))
     if plot is not None:
-        first = [one for one in answers if one.sequence == answers[0].sequence]
+        # New sequences have ids of their own, and share the empty prompt.
+        first = [one for one in answers if one.prompt is answers[0].prompt]
         drawn: Any = [one.steps for one in first]
         write_atomically(
             plot, render(plot.suffix[1:].lower(), draw_sequences, first[0].prompt, drawn)
