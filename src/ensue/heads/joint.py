@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ensue.fields import Fields, Steps
+from ensue.heads.contract import StepDistribution, draw_symbols
 from ensue.heads.numbers import CONTINUOUS, MixtureHeadSettings
-from ensue.heads.numbers.contract import GREEDY
 from ensue.settings import Choice, Settings
 
 Numbers = Annotated[Any, Choice(CONTINUOUS)]
@@ -69,7 +69,7 @@ class Joint(nn.Module):
         return JointDistribution(self, features, before)
 
 
-class JointDistribution:
+class JointDistribution(StepDistribution):
     """The distribution of steps, with batch shape (...)."""
 
     def __init__(self, head: Joint, features: Tensor, before: Tensor) -> None:
@@ -95,22 +95,12 @@ class JointDistribution:
             yield nats[..., 0], None if extra is None else extra[..., 0]
             seen.append(number[..., None])
 
-    def log_prob(self, steps: Steps) -> Tensor:
-        """Return the log-density of each step, (...), with numbers in units of the data."""
-        return -torch.stack([nats for nats, _ in self.costs(steps)]).sum(0)
-
     def draw(self, uniforms: Tensor, temperature: float = 1.0) -> Steps:
-        """Sample steps from uniform numbers in (0, 1), (..., fields, 2).
-
-        A temperature below 1 sharpens the distribution; 0 takes the most probable symbols and the
-        centres of numbers. The last id of a field of symbols, that of unknown ones, is not drawn.
-        """
+        """Sample steps, field by field, from uniform numbers in (0, 1), (..., fields, 2)."""
         head, seen, ids, numbers = self.head, list[Tensor](), list[Tensor](), list[Tensor]()
         for place, output in enumerate(head.symbols):
-            scores = output(self._mix(seen)).double()[..., :-1]
-            chances = torch.softmax(scores / max(temperature, GREEDY), -1).cumsum(-1)
-            target = uniforms[..., place, :1] * chances[..., -1:]
-            ids.append((chances <= target).sum(-1).clamp(max=scores.shape[-1] - 1))
+            scores = output(self._mix(seen))
+            ids.append(draw_symbols(scores, uniforms[..., place, 0], temperature))
             seen.append(head.tables[place](ids[-1]))
         for place, output in enumerate(head.numbers):
             raw = output.raw(self._mix(seen))

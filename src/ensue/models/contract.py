@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch.distributions import Distribution
 
 from ensue.batch import Batch
 from ensue.fields import Fields, Steps
+from ensue.heads.contract import StepDistribution
 from ensue.layers.padding import without_padding
 from ensue.state import State, reset_rows
 
@@ -116,10 +116,10 @@ class StepModel(ABC):
     @abstractmethod
     def __call__(
         self, inputs: Steps, state: State, lengths: Tensor | None = None
-    ) -> tuple[Any, State]:
+    ) -> tuple[StepDistribution, State]:
         """Map steps (batch, time) to the distribution of the next one and the last state.
 
-        The distribution has batch shape (batch, time), `costs` and `log_prob` of steps, and `draw`.
+        The distribution has batch shape (batch, time).
         """
 
     @property

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from ensue.data.dataset import Examples
 from ensue.errors import RunError
 from ensue.fields import Fields, Steps
-from ensue.heads.numbers.contract import GREEDY
+from ensue.heads.contract import StepDistribution, draw_symbols
 from ensue.heads.numbers.student import UncheckedStudentT, draw_student
 from ensue.models.contract import StepModel
 from ensue.settings import Settings
@@ -81,7 +81,7 @@ class StepRidgeSettings(Settings):
         return bool(fields.numbers)
 
 
-class StepDistribution:
+class IndependentFields(StepDistribution):
     """Independent fields: t distributions of numbers, probabilities of symbols.
 
     Shapes are (..., numbers) and (..., size).
@@ -97,18 +97,12 @@ class StepDistribution:
         nats = self.scales.log() - self.numbers.log_prob(steps["numbers"].double())
         yield from ((one, None) for one in nats.unbind(-1))
 
-    def log_prob(self, steps: Steps) -> Tensor:
-        """Return the log-density of each step, (...), with numbers in units of the data."""
-        return -torch.stack([nats for nats, _ in self.costs(steps)]).sum(0)
-
     def draw(self, uniforms: Tensor, temperature: float = 1.0) -> Steps:
         """Sample steps from uniform numbers in (0, 1), (..., fields, 2)."""
-        ids = []
-        for place, scores in enumerate(self.symbols):
-            known = scores[..., :-1] / max(temperature, GREEDY)
-            chances = torch.softmax(known, -1).cumsum(-1)
-            target = uniforms[..., place, :1] * chances[..., -1:]
-            ids.append((chances <= target).sum(-1).clamp(max=known.shape[-1] - 1))
+        ids = [
+            draw_symbols(scores, uniforms[..., place, 0], temperature)
+            for place, scores in enumerate(self.symbols)
+        ]
         first, second = uniforms[..., len(ids) :, :].unbind(-1)
         spread = self.numbers.scale * temperature**0.5
         softened = UncheckedStudentT(self.numbers.df, self.numbers.loc, spread)
@@ -203,7 +197,7 @@ class StepBaseline(StepModel):
 
     def __call__(
         self, inputs: Steps, state: Any, lengths: Tensor | None = None
-    ) -> tuple[StepDistribution, State]:
+    ) -> tuple[IndependentFields, State]:
         """Map steps (batch, time) to the distribution of the next one and the last state."""
         numbers, ids = inputs["numbers"], inputs["symbols"]
         rows, time, width = numbers.shape
@@ -231,7 +225,7 @@ class StepBaseline(StepModel):
         end = lengths if lengths is not None else torch.full((rows,), time)
         kept = end[:, None] - 1 - torch.arange(self.order) + self.order
         state = every.gather(1, kept[..., None].expand(-1, -1, width))
-        return StepDistribution(UncheckedStudentT(freedom, mean, spread), units, symbols), state
+        return IndependentFields(UncheckedStudentT(freedom, mean, spread), units, symbols), state
 
     @property
     def parameter_count(self) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ensue.fields import Steps
+from ensue.heads.contract import StepDistribution
 from ensue.heads.numbers.contract import GREEDY
 from ensue.models.contract import StepModel
 from ensue.models.parameters import get_device
@@ -42,7 +43,7 @@ class StepPool(Pool, StepModel):
         return MixedSteps(found, logs), tuple(states)
 
 
-class MixedSteps:
+class MixedSteps(StepDistribution):
     """The distribution of steps by several models, with logarithms of their weights."""
 
     def __init__(self, members: list[Any], logs: Tensor) -> None:
@@ -59,10 +60,6 @@ class MixedSteps:
             nats = torch.stack(of_field, -1)
             before, joint = joint.expand(nats.shape), joint - nats
             yield torch.logsumexp(before, -1) - torch.logsumexp(joint, -1), None
-
-    def log_prob(self, steps: Steps) -> Tensor:
-        """Return the log-density of each step, (...), with numbers in units of the data."""
-        return -torch.stack([nats for nats, _ in self.costs(steps)]).sum(0)
 
     def draw(self, uniforms: Tensor, temperature: float = 1.0) -> Steps:
         """Sample steps from uniform numbers in (0, 1), (..., fields, 2).

@@ -31,8 +31,8 @@ def are_records(choices: Choices, values: Mapping[str, Any], of_text: Collection
         return values.get("kind") == "steps"
     if "format" in choices.flags:
         return choices.flags["format"] == "steps"
-    if given := choices.flags.keys() - {*of_text}:
-        return bool(given)
+    if choices.flags.keys() - {*of_text}:
+        return True
     demo = demo_name(choices.data, "generate", "text")
     if demo is not None:
         return DEMOS[demo].others.get("generate") == "steps"

@@ -139,15 +139,15 @@ class StepGenerator(Trained):
         if not path.is_file():
             hint = "give a table whose rows begin a sequence"
             raise DataError("there is no such file", where=str(path), hint=hint)
-        found = read_table([path], self._columns([path], listener), listener)
+        found = read_table([path], self._columns(path), listener)
         unknown = self.codec.count_unknown(encode_part(found, self.codec).steps)
         if unknown:
             listener.on_finding(Finding(str(path), f"{unknown:,} symbols are not in training"))
         return found
 
-    def _columns(self, files: Sequence[Path], listener: Listener) -> LongTable:
+    def _columns(self, file: Path) -> LongTable:
         """Take the columns of training; a table of one sequence needs no id and no times."""
-        there = {name for row in read_sample(files[0], self.table) for name in row}
+        there = {name for row in read_sample(file, self.table) for name in row}
         missing = {
             role: ""
             for role in ("id", "time", "label", "group")
@@ -163,7 +163,7 @@ class StepGenerator(Trained):
             paths = get_scored_files(paths, settings, Listener(findings.append))
             warn_if_trained_on(self.run, paths, Listener(findings.append))
             listener = Listener(findings.append)
-            found = read_table(paths, self._columns(paths, listener), listener)
+            found = read_table(paths, self._columns(paths[0]), listener)
             examples = encode_part(found, self.codec)
         else:
             examples = self.parts["test"]
