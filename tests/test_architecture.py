@@ -49,7 +49,7 @@ ROOM_LINES = {
     # 2026-11-30: +38 for sequences of records, a second kind of data of generate.
     "evaluation": 1_309,
     # 2026-11-30: +103 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +12 for one contract.
+    # 2026-11-30: +12 for one contract of the distributions of steps.
     "heads": 665,
     # 2026-11-30: +65 for the pictures of report.html.
     # 2026-11-30: +38 for sequences of records, a second kind of data of generate.
@@ -97,7 +97,7 @@ ROOM_LINES = {
 # 2026-11-30: +26 for damaged runs, told in one line.
 # 2026-11-30: +7 for tables that are not records.
 # 2026-11-30: +26 for wrong and odd sequences of records.
-# 2026-11-30: +7 for one contract.
+# 2026-11-30: +7 for one contract of the distributions of steps.
 PACKAGE_LINES = 34_773
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {

@@ -38,7 +38,7 @@ def are_records(choices: Choices, values: Mapping[str, Any], of_text: Collection
         return DEMOS[demo].others.get("generate") == "steps"
     try:
         files = find_files(choices.data)
-    except DataError:  # told once the settings are known to be right
+    except DataError:  # reported once the settings are known to be right
         return False
     encoding = get_encoding(parse_assignments(choices.assignments))
     return "column" not in choices.flags and are_steps(files, encoding)
