@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from random_cells import random_program
 
 from ensue import native as wheel
-from ensue.cells import CELLS, Cell, tanh
+from ensue.cells import CELLS, Cell, Stage, tanh
 from ensue.engine import (
     Program,
     eager,
@@ -28,6 +28,7 @@ from ensue.engine import (
     with_normalised_gates,
     with_zoneout,
 )
+from ensue.engine.tape import WHOLE_ROWS, tape
 from ensue.layers import Recurrent
 from ensue.state import walk_tensors
 from ensue.testing import VARIANTS as CHANGES
@@ -82,6 +83,27 @@ def test_cells_at_random(draws: Random, change: str, width: int) -> None:
     compiled_is_right(
         program, values_for(program, 5, width, 9, batch=4), torch.tensor([4, 0, 9, 2])
     )
+
+
+class Cancelling(Cell):
+    """The two products of the gate `b` cancel out of the derivative of the second."""
+
+    states = ("h",)
+    stages = (Stage("equation", ("a", "b"), of="h", bias=("x",)),)
+
+    def equation(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
+        """Add and subtract U h of the gate `b`."""
+        return {"h": tanh(gate.a + gate.b.x - gate.b.h + gate.b.h)}
+
+
+def test_whole_rows_of_a_constant_are_no_memory_of_others(instruction_set: str) -> None:
+    # A constant is held in one tile, and the kernels of whole rows read the row's width.
+    program = with_normalised_gates(trace(Cancelling(), "cancelling"))
+    backward = tape(program, "backward", True)
+    names = list(backward.slots)
+    for name, _, args in backward.instructions:
+        assert name not in WHOLE_ROWS or not [one for one in args if names[one][0] == "constant"]
+    compiled_is_right(program, values_for(program, 5, 70, 9, batch=17))
 
 
 @pytest.mark.parametrize(

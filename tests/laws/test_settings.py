@@ -186,6 +186,7 @@ FIRST: dict[str, list[Training]] = {
 }
 FURTHER: dict[str, list[Training]] = {
     "generate": [
+        ("generate", None, STEPS),
         ("generate", "bag-of-context", STEPS),
         ("generate", "ngram", ["model.smoothing=additive"]),
         *(
@@ -206,11 +207,13 @@ FURTHER: dict[str, list[Training]] = {
         ("folders", "majority", ["data.reader=folders"]),
     ],
     "tag": [
+        ("tag", None, STEPS),
         ("tag", "gru", [*STEPS, "body.depth=2"]),
         ("tag", "window", [*STEPS, "model.spelling=bag-of-context"]),
         ("lists", "bag-of-context", [*STEPS, 'names=["D", "N"]', "model.spelling=recurrent"]),
     ],
     "forecast": [
+        ("forecast", None, []),
         ("forecast", "bag-of-context", [*STEPS, "model.head=mixture"]),
         ("forecast", "mlp", STEPS),
         ("forecast", "linear", STEPS),

@@ -113,6 +113,8 @@ class Nodes:
             return self._inside("negate", args[0])
         if op == "maximum" and args[0] == args[1]:
             return args[0]
+        if op == "normalise_back" and values[0] is not None:
+            return self.constant(0.0)  # a normalised row sums to zero, whatever its input
         return None
 
     def _add(self, args: tuple[int, ...], values: list[float | None]) -> int | None:
