@@ -102,6 +102,7 @@ def draw_curves(log: Sequence[Mapping[str, Any]], baselines: Mapping[str, float]
     for number, (name, loss) in enumerate(baselines.items()):
         style = {"linestyle": DASHES[number % len(DASHES)], "color": INK, "linewidth": 1}
         axes.axhline(loss, label=f"{shorten(name)}, test ({loss:.3f})", **style)
+    axes.locator_params(axis="x", integer=True)
     axes.set(xlabel="training step", ylabel=f"loss ({unit})")
     figure.legend(loc="outside right upper")
     return figure
@@ -132,14 +133,14 @@ def draw_line(x: Sequence[float], y: Sequence[float | None], names: tuple[str, s
 
 def draw_reliability(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Any:
     """Draw accuracy against confidence, before and after calibration."""
-    figure, (axes,) = new_figure(5, 3.6)
+    figure, (axes,) = new_figure(5.3, 3.4)
     axes.plot([0, 1], [0, 1], "--", color=GREY, label="perfect")
     for (when, bins), colour in zip(curves.items(), (BLUE, RED), strict=False):
         x, y, counts = ([one[name] for one in bins] for name in ("confidence", "accuracy", "count"))
         axes.plot(x, y, color=colour, label=f"{when} calibration")
         # The area of a dot is its share of the examples.
         axes.scatter(x, y, s=[12 + 200 * one / sum(counts) for one in counts], color=colour)
-    axes.set(aspect="equal", xlabel="confidence", ylabel="accuracy")
+    axes.set(xlabel="confidence", ylabel="accuracy")
     figure.legend(loc="outside right upper")
     return figure
 
