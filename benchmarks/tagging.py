@@ -21,7 +21,7 @@ import torch
 from tables import conditions, medians
 
 import ensue
-from ensue.tasks.requests import TagRequest
+from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.inputs import as_conllu
 from ensue.tasks.tag.trained import TagModel
 

@@ -9,13 +9,10 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BeforeValidator
 
-import ensue.cli.train
 from ensue.settings import Choice, FlagField, Settings, find_flags, visit_fields
-from ensue.tasks import TASKS, Task
-from ensue.tasks.requests import REQUESTS
+from ensue.tasks import TASKS, VERBS, Task
 
 PATH = Path(__file__).parent / "settings.md"
-FLAGS = Path(ensue.cli.train.__file__).with_name("flags.json")
 INTRODUCTION = """\
 # Settings
 
@@ -77,7 +74,8 @@ def page() -> str:
             titles.setdefault(part, f"`{key}`: {name}")
     tables += [table(f"{title} ({', '.join(verbs[part])})", part) for part, title in titles.items()]
     tables += [
-        table(f"`{verb}` (flags, and keywords in Python)", kind) for verb, kind in REQUESTS.items()
+        table(f"`{name}` (flags, and keywords in Python)", verb.request)
+        for name, verb in VERBS.items()
     ]
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 
@@ -109,21 +107,19 @@ def comes_later(named: tuple[str, FlagField]) -> bool:
     return named[0] not in ("model", "codec")
 
 
-def flags() -> str:
-    """List the flags of each verb as JSON, for a command line that loads no settings class."""
+def flags(task: Task) -> str:
+    """List the flags of a verb as JSON, for a command line that loads no settings class."""
     table = {
-        verb: {
-            name: {
-                "type": merge_types(task, name),
-                "help": " ".join((flag.field.description or "").split("\n\n")[0].split()),
-            }
-            for name, flag in sorted(task.flags.items(), key=comes_later)
+        name: {
+            "type": merge_types(task, name),
+            "help": " ".join((flag.field.description or "").split("\n\n")[0].split()),
         }
-        for verb, task in TASKS.items()
+        for name, flag in sorted(task.flags.items(), key=comes_later)
     }
     return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
     PATH.write_text(page(), encoding="utf-8")
-    FLAGS.write_text(flags(), encoding="utf-8")
+    for verb in VERBS.values():
+        verb.flags_file.write_text(flags(verb.task), encoding="utf-8")

@@ -108,8 +108,8 @@ def find_choice(field: FieldInfo) -> Choice | None:
 class Flag:
     """Annotates a field that is a flag of `ensue train`, and a keyword of `ensue.train`.
 
-    Its docstring is the help of the flag. The command line reads cli/train/flags.json, made by
-    docs/make_settings.py, since most settings classes load torch.
+    Its docstring is the help of the flag. The command line reads the flags.json of
+    the verb, made by docs/make_settings.py, since most settings classes load torch.
     """
 
     name: str = ""

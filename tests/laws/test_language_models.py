@@ -15,7 +15,7 @@ from ensue.models.names import resize
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.settings import Settings, SizeName, assign, read, to_plain
-from ensue.tasks.generate import MODELS
+from ensue.tasks.generate.settings import MODELS
 
 SIZE, BATCH, TIME = 5, 2, 7
 

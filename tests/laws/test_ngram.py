@@ -14,7 +14,8 @@ from ensue.errors import RunError, SettingError
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.ngram.distribution import NextSymbol
 from ensue.tasks.contract import Choices
-from ensue.tasks.generate import GENERATE, GenerateSettings
+from ensue.tasks.generate.settings import GenerateSettings
+from ensue.tasks.generate.task import TASK
 
 SMOOTHINGS = ["kneser-ney", "witten-bell", "additive"]
 SIZE = 4
@@ -209,13 +210,13 @@ def test_any_integers_count_alike(dtype: type[np.integer]) -> None:
 
 def test_a_limit_of_memory_is_a_size() -> None:
     assert NgramSettings.model_validate({"memory": "1.5 GB"}).memory == 1_500_000_000
-    chosen = GENERATE.propose(Choices(model="ngram", flags={"memory": "300M"})).settings
+    chosen = TASK.propose(Choices(model="ngram", flags={"memory": "300M"})).settings
     assert isinstance(chosen, GenerateSettings)
     assert chosen.baseline.memory == chosen.model.memory == 300_000_000
     with pytest.raises(
         SettingError, match="--memory: 'plenty' is not a size; give one such as 500M or 4G"
     ):
-        GENERATE.propose(Choices(flags={"memory": "plenty"}))
+        TASK.propose(Choices(flags={"memory": "plenty"}))
 
 
 def test_with_a_limit_of_memory_all_is_counted() -> None:

@@ -15,20 +15,19 @@ import ensue
 from ensue.cli.main import main
 from ensue.errors import SettingError
 from ensue.settings import read, read_arguments
-from ensue.tasks import TASKS
-from ensue.tasks.requests import REQUESTS
+from ensue.tasks import TASKS, VERBS
 
 
-@pytest.mark.parametrize("verb", REQUESTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_field_of_a_request_is_a_flag(verb: str) -> None:
     command = import_module(f"ensue.cli.{verb}").app
     flags = {name for one in command.assemble_argument_collection() for name in one.names}
-    assert {f"--{name.replace('_', '-')}" for name in REQUESTS[verb].model_fields} <= flags
+    assert {f"--{name.replace('_', '-')}" for name in VERBS[verb].request.model_fields} <= flags
 
 
-@pytest.mark.parametrize("verb", REQUESTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_the_schema_of_a_request_is_complete(verb: str) -> None:
-    schema = REQUESTS[verb].model_json_schema()
+    schema = VERBS[verb].request.model_json_schema()
     assert schema["description"]
     assert "$defs" not in schema  # a form needs no more than a list of fields
     for name, leaf in schema["properties"].items():
@@ -37,15 +36,15 @@ def test_the_schema_of_a_request_is_complete(verb: str) -> None:
         assert leaf.keys() & {"type", "enum", "anyOf"}, name
 
 
-@pytest.mark.parametrize("verb", REQUESTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_the_defaults_of_a_request_are_right_everywhere(verb: str) -> None:
-    kind = REQUESTS[verb]
+    kind = VERBS[verb].request
     defaults = kind().model_dump()
     assert kind() == read_arguments(kind, defaults) == read(kind, kind().model_dump(mode="json"))
 
 
 def test_requests_load_no_torch() -> None:
-    program = "import sys, ensue.tasks.requests\nassert 'torch' not in sys.modules"
+    program = "import sys, ensue.tasks\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
@@ -67,10 +66,10 @@ FLAGS: dict[str, tuple[list[str], dict[str, Any]]] = {
 
 
 def test_every_verb_has_a_request() -> None:
-    assert TASKS.keys() == REQUESTS.keys() == FLAGS.keys()
+    assert TASKS.keys() == VERBS.keys() == FLAGS.keys()
 
 
-@pytest.mark.parametrize("verb", REQUESTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_the_command_prints_the_answers_to_its_request(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,7 +84,7 @@ def test_the_command_prints_the_answers_to_its_request(
     assert main([verb, str(run), *typed, *flags, "--json"]) == 0
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     model = ensue.open(run)
-    assert model.request is REQUESTS[verb]
+    assert model.request is VERBS[verb].request
     answers = list(model.answer(model.make_request(**options), data))
     assert printed == [json.loads(json.dumps(one.to_json())) for one in answers]
     assert len(printed) == {"generate": 3, "classify": 2, "tag": 1, "forecast": 1}[verb]

@@ -21,7 +21,7 @@ from ensue.cli.main import app, main
 from ensue.cli.output import print_json
 from ensue.cli.progress import Live, Plain, follow
 from ensue.cli.tables import plain_table, show_table
-from ensue.tasks.requests import GenerateRequest
+from ensue.tasks.generate import GenerateRequest
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.settings import TrainingSettings
 

@@ -22,8 +22,8 @@ from ensue.data.dataset_writer import encode_corpus
 from ensue.evaluation.unigram import text_score
 from ensue.models.ngram import NgramSettings, read_arpa
 from ensue.settings import read
-from ensue.tasks.generate import GenerateSettings
 from ensue.tasks.generate.report import retrain_flags
+from ensue.tasks.generate.settings import GenerateSettings
 from ensue.tasks.results import recommend
 from ensue.training.folder.run import Run
 

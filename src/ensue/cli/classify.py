@@ -11,7 +11,7 @@ from cyclopts import App
 
 from ensue.cli.flags import FLAGS, Typed, read_data
 from ensue.cli.output import csv_line, write_answers
-from ensue.tasks.requests import ClassifyRequest
+from ensue.tasks.classify import ClassifyRequest
 
 if TYPE_CHECKING:
     from ensue.data.codecs.labels import LabelCodec

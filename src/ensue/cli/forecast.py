@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from ensue.cli.flags import FLAGS
-from ensue.tasks.requests import ForecastRequest
+from ensue.tasks.forecast import ForecastRequest
 
 if TYPE_CHECKING:
     from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from ensue.cli.flags import FLAGS
 from ensue.cli.output import Output, csv_line, show_finding, show_line, write_answers
 from ensue.escape import for_terminal
-from ensue.tasks.requests import GenerateRequest
+from ensue.tasks.generate import GenerateRequest
 
 if TYPE_CHECKING:
     from ensue.tasks.generate.steps.trained import GeneratedSteps, StepGenerator

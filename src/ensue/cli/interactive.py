@@ -15,8 +15,8 @@ from ensue.decoding.stepper import log_probabilities
 from ensue.errors import DataError
 
 if TYPE_CHECKING:
+    from ensue.tasks.generate import GenerateRequest
     from ensue.tasks.generate.trained import TextModel
-    from ensue.tasks.requests import GenerateRequest
 
 HELP = """Type a text and the model continues it. An empty line: it continues by itself.
 ?: show the ten most probable next symbols.  ?3: take the third.  Ctrl-D ends."""

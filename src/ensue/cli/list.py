@@ -19,7 +19,7 @@ from ensue.errors import SettingError, did_you_mean
 Catalogue = Literal["tasks", "models", "cells", "heads", "codecs", "formats", "demos"]
 
 CATALOGUES = {
-    "tasks": ("ensue.tasks", "TASKS"),
+    "tasks": ("ensue.tasks", "VERBS"),
     "cells": ("ensue.cells", "CELLS"),
     "formats": ("ensue.data.readers.formats", "LABELLED"),
     "demos": ("ensue.data.demos", "DEMOS"),

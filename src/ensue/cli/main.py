@@ -22,6 +22,7 @@ from ensue.atomic_io import DISK_FULL, disk_error
 from ensue.errors import Interrupted, UserError
 from ensue.escape import for_terminal
 from ensue.native import SlowerWarning
+from ensue.tasks import VERBS
 
 DONE, BUG, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
@@ -37,13 +38,10 @@ app = App(
     default_parameter=Parameter(negative=(), show_default=False),
 )
 # By name, so that a command is imported only when it is used.
-VERBS = {
+COMMANDS = {
     "train": "Train a model on your data.",
     "resume": "Resume a training that was interrupted or killed.",
-    "generate": "Generate text from a trained model.",
-    "classify": "Predict labels of texts and other sequences.",
-    "tag": "Tag every word of a text.",
-    "forecast": "Forecast time series, with prediction intervals.",
+    **{name: verb.help for name, verb in VERBS.items()},
     "evaluate": "Evaluate a run: likelihood of a text; accuracy, F1 or error on labelled data.",
     "compare": "Compare runs: settings that differ, metrics with intervals, time and size.",
     "inspect": "Measure how much context a model uses.",
@@ -53,8 +51,8 @@ VERBS = {
     "doctor": "Show versions, devices and kernels, and test that training works here.",
     "list": "List tasks, models, cells, heads, codecs, formats or demos.",
 }
-for verb, about in VERBS.items():
-    app.command(f"ensue.cli.{verb}:app", name=verb, help=about)
+for command, about in COMMANDS.items():
+    app.command(f"ensue.cli.{command}:app", name=command, help=about)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

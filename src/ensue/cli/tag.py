@@ -9,7 +9,7 @@ from cyclopts import App
 
 from ensue.cli.flags import FLAGS, Typed, read_data
 from ensue.cli.output import write_answers
-from ensue.tasks.requests import TagRequest
+from ensue.tasks.tag import TagRequest
 
 app = App(name="tag")
 

@@ -28,9 +28,9 @@ from ensue.settings import to_plain
 from ensue.sklearn.estimator import RunEstimator, RunMixin, train_run, user_errors_as_value_errors
 from ensue.sklearn.parameters import MIN_SAMPLES, get_choices, refuse_files, with_default_budget
 from ensue.sklearn.sequences import VALUE, Form, detect_form, to_contents
-from ensue.tasks.classify import CLASSIFY
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.classify.task import TASK
 from ensue.tasks.classify.training import TRAINING
 from ensue.tasks.pipeline import fit
 
@@ -144,7 +144,7 @@ class SequenceClassifier(RunMixin, ClassifierMixin, BaseEstimator):
         alone = "mixture.use=never"  # the validation part may be the training part
         assignments = [alone, f"data.reader.name={READERS[self.form_]}", *self.settings]
         names = ("model", "size", "minutes", "epochs")
-        proposal = CLASSIFY.propose(get_choices(self, names, codec=codec, assignments=assignments))
+        proposal = TASK.propose(get_choices(self, names, codec=codec, assignments=assignments))
         settings: Any = proposal.settings
         refuse_files(settings.data)
         training = with_default_budget(settings.training, self.minutes, count)

@@ -23,9 +23,9 @@ from ensue.evaluation.forecasting.conformal import LEVELS
 from ensue.settings import to_plain
 from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_errors
 from ensue.sklearn.parameters import get_choices, with_default_budget
-from ensue.tasks.forecast import FORECAST
 from ensue.tasks.forecast.data import read_into
 from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.forecast.task import TASK
 from ensue.tasks.forecast.trained import SeriesForecast, as_frame
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
@@ -70,7 +70,7 @@ class Forecaster(RunMixin, RegressorMixin, BaseEstimator):
 
         def train(run: Run, on_event: Callback) -> None:
             read_into(run, settings, panel, findings)
-            FORECAST.train(run, settings, [], on_event)
+            TASK.train(run, settings, [], on_event)
 
         self.run_ = train_run(about, train)
         for finding in findings:
@@ -132,7 +132,7 @@ class Forecaster(RunMixin, RegressorMixin, BaseEstimator):
         ]
         names = ("model", "size", "epochs")
         choices = get_choices(self, names, data=[Path("series")], assignments=assignments)
-        settings: Any = FORECAST.propose(choices).settings
+        settings: Any = TASK.propose(choices).settings
         training = with_default_budget(settings.training, None, max(steps, 100))
         return settings.model_copy(update={"training": training})
 

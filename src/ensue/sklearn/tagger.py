@@ -19,8 +19,8 @@ from ensue.sklearn.estimator import RunMixin, train_run, user_errors_as_value_er
 from ensue.sklearn.parameters import MIN_SAMPLES, get_choices, refuse_files, with_default_budget
 from ensue.sklearn.sequences import refuse_one_text, to_tokens
 from ensue.tasks.pipeline import fit
-from ensue.tasks.tag import TAG
 from ensue.tasks.tag.settings import TagSettings
+from ensue.tasks.tag.task import TASK
 from ensue.tasks.tag.training import TRAINING
 
 
@@ -87,7 +87,7 @@ class SequenceTagger(RunMixin, BaseEstimator):
 
     def _settings(self, count: int) -> TagSettings:
         names = ("model", "size", "minutes", "epochs")
-        proposal = TAG.propose(
+        proposal = TASK.propose(
             get_choices(self, names, assignments=["mixture.use=never", *self.settings])
         )
         settings: Any = proposal.settings

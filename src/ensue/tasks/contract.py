@@ -90,7 +90,6 @@ class Task:
     """A task, named by its verb: reader, codec, model, metrics and baselines together."""
 
     name: str
-    description: str
     settings: type[Settings]
     models: Models
     propose: Callable[[Choices], Proposal]

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-from ensue.tasks.requests import ClassifyRequest
+from ensue.tasks.classify import ClassifyRequest
 from ensue.training.settings import TrainingOptions
 
 

@@ -39,6 +39,7 @@ from ensue.models.pool import Pool
 from ensue.models.tree_leaves import build_classifier
 from ensue.settings import read
 from ensue.tasks.cached import CODEC
+from ensue.tasks.classify import ClassifyRequest
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.inputs import as_columns, open_reader, rename_columns, with_training_names
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
@@ -46,7 +47,6 @@ from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_examples, as_paths
-from ensue.tasks.requests import ClassifyRequest
 from ensue.tasks.results import CALIBRATION, Scored, warn_if_trained_on
 from ensue.training.folder.run import Run
 

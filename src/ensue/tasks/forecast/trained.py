@@ -37,11 +37,11 @@ from ensue.models.baselines.window_features import WindowModel
 from ensue.models.distributions import Forecast
 from ensue.models.quantile_pool import QuantilePool
 from ensue.tasks.contract import Trained
+from ensue.tasks.forecast import ForecastRequest
 from ensue.tasks.forecast.data import DATA, SeriesParts, get_scaling
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_paths
-from ensue.tasks.requests import ForecastRequest
 from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
 from ensue.training.folder.run import WEIGHTS, Run
 

@@ -25,12 +25,12 @@ from ensue.models.sequence import SequenceModel
 from ensue.settings import Precision
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
+from ensue.tasks.generate import GenerateRequest
 from ensue.tasks.generate.baselines import Counted, concatenate, take_last
 from ensue.tasks.generate.data import DATA
 from ensue.tasks.generate.settings import GenerateSettings
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_lines
-from ensue.tasks.requests import GenerateRequest
 from ensue.training.folder.run import Run
 
 BATCH_SIZE = 32

@@ -20,7 +20,7 @@ from ensue.data.sentence_splitting import Word, split_sentences
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
 from ensue.tasks.in_memory import STDIN, as_examples
-from ensue.tasks.requests import InputFormat
+from ensue.tasks.tag import InputFormat
 
 if TYPE_CHECKING:
     from ensue.tasks.tag.trained import TaggedSentence, TagModel

@@ -38,8 +38,8 @@ from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_examples, as_paths
-from ensue.tasks.requests import TagRequest
 from ensue.tasks.results import Scored, warn_if_trained_on
+from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.inputs import read_inputs
 from ensue.tasks.tag.settings import TagSettings

@@ -60,7 +60,6 @@ def _propose(choices: Choices) -> Proposal:
 
 STEPS = Task(
     name="generate",
-    description="learn what comes next in sequences of records, and continue them",
     settings=StepSettings,
     models=MODELS,
     propose=_propose,

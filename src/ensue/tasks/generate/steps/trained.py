@@ -26,10 +26,10 @@ from ensue.models.steps.pool import StepPool
 from ensue.settings import read
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
+from ensue.tasks.generate import GenerateRequest
 from ensue.tasks.generate.steps.data import DATA
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_path, as_paths
-from ensue.tasks.requests import GenerateRequest
 from ensue.tasks.results import Scored, warn_if_trained_on
 from ensue.training.folder.run import Run
 

@@ -1,0 +1,110 @@
+"""The task `classify`: one label per sequence, with calibrated probabilities."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ensue.data.codecs import CONTENT_SETTINGS
+from ensue.data.demos import DEMOS, demo_name
+from ensue.data.detect import get_given, guess_labelled_format
+from ensue.data.readers.formats import LABELLED
+from ensue.errors import SettingError, did_you_mean
+from ensue.tasks.classify.data import DEMO, read_into
+from ensue.tasks.classify.pretrained import match_pretrained
+from ensue.tasks.classify.report import LABELS
+from ensue.tasks.classify.settings import (
+    MEASUREMENT_READERS,
+    MODEL_REASONS,
+    MODELS,
+    READER_DEFAULTS,
+    ClassifySettings,
+)
+from ensue.tasks.classify.trained import open_classifier
+from ensue.tasks.classify.training import TRAINING
+from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.pipeline import train
+from ensue.tasks.pretrained import refuse_pretrained
+from ensue.tasks.proposal import (
+    apply_overrides,
+    change,
+    finish,
+    load_config,
+    with_budget,
+    with_model,
+)
+
+MAX_SERIES_LENGTH = 3000
+"""Default of data.max_length for measurements; most series of the UCR/UEA archives are shorter."""
+
+
+def _propose(choices: Choices) -> Proposal:
+    """Fill in all settings: the file first, then flags, then `--set` assignments."""
+    settings, values = load_config(ClassifySettings, choices)
+    reasons: list[str] = []
+    if "reader" not in values.get("data", {}):
+        name, reason = _choose_reader(choices)
+        settings = change(settings, data=change(settings.data, reader=name))
+        reasons += [reason] if reason else []
+    kind = settings.data.reader.name
+    if kind in MEASUREMENT_READERS and "max_length" not in values.get("data", {}):
+        settings = change(settings, data=change(settings.data, max_length=MAX_SERIES_LENGTH))
+    defaults = READER_DEFAULTS.get(kind, {})
+    defaults = {part: value for part, value in defaults.items() if part not in values}
+    settings = change(settings, **defaults)
+    if choices.codec is not None:
+        settings = change(settings, codec=_get_codec_settings(choices.codec))
+    name = None
+    if choices.model is None and "model" in defaults:
+        reasons.append(f"{MODEL_REASONS[kind]} (choose with --model)")
+    elif choices.model is None and "model" not in values:
+        auxiliary = "auxiliary" in choices.flags or any(
+            one.startswith("model.auxiliary") for one in choices.assignments
+        )
+        name = "lstm" if auxiliary else "convolution"
+        why = "fast, and accurate on short texts"
+        if auxiliary:
+            why = "the auxiliary loss needs a unidirectional model"
+        reasons.append(f"model {name}: {why} (choose with --model)")
+    settings = with_model(settings, choices, MODELS, name)
+    settings = apply_overrides(with_budget(settings, choices), choices)
+    if kind in READER_DEFAULTS and settings.codec.name != READER_DEFAULTS[kind]["codec"].name:
+        what = f"the codec {settings.codec.name} does not fit data of the format {kind}"
+        raise SettingError(what, where="--codec", hint="leave it out")
+    if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
+        what = "data of trees" if kind == "trees" else f"the model {settings.model.name}"
+        raise refuse_pretrained(what)
+    if settings.pretrained and choices.model is None and "model" not in values:
+        settings = change(settings, model=match_pretrained(settings.model, settings.pretrained))
+        reasons.append(f"embedding and body of {settings.pretrained}, so that its weights fit")
+    return finish(settings, reasons, choices)
+
+
+def _choose_reader(choices: Choices) -> tuple[str, str | None]:
+    """Choose the reader from assignments and file names; also give the reason, if guessed."""
+    given = get_given(ClassifySettings, choices.flags, choices.assignments)
+    if "data.reader.name" not in given and (demo := demo_name(choices.data, "classify", DEMO)):
+        return DEMOS[demo].format, None
+    name, reason = guess_labelled_format(choices.data, given)
+    if name not in LABELLED:
+        what = f"there is no format {name!r}"
+        raise SettingError(what, where="--format", hint=did_you_mean(name, LABELLED))
+    return name, reason
+
+
+def _get_codec_settings(name: str) -> Any:
+    """Get the settings of a codec by its name; the unit of a text codec is a name, too."""
+    return name if name in CONTENT_SETTINGS else {"name": "text", "unit": name}
+
+
+TASK = Task(
+    name="classify",
+    settings=ClassifySettings,
+    models=MODELS,
+    propose=_propose,
+    train=partial(train, TRAINING),
+    open=open_classifier,
+    report=LABELS,
+    prepare=read_into,
+)
+"""The task of `ensue train classify`."""

@@ -1,0 +1,51 @@
+"""A verb as the command line knows it, before torch is loaded. Read this page before adding one.
+
+A verb is a folder of `ensue.tasks` with its name, which `NAMES` lists. `__init__.py` holds its
+request and its VERB, and loads no torch. `task.py` holds its TASK.
+`flags.json` is written by docs/make_settings.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ensue.settings import Settings
+    from ensue.tasks.contract import Task
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: its names, its helps, and where its other parts are."""
+
+    name: str
+    description: str
+    """What its models learn."""
+    request: type[Settings]
+    """The flags of `ensue VERB`, the keywords in Python, and the schema of a server or form."""
+    help: str
+    """Help of `ensue VERB`."""
+    training_help: str
+    """Help of `ensue train VERB`."""
+    training_data: str
+    """Help of the data of `ensue train VERB`."""
+
+    @property
+    def flags(self) -> Mapping[str, Mapping[str, Any]]:
+        """The verb's own flags of `ensue train`, by name: the type and the help of each."""
+        return json.loads(self.flags_file.read_bytes()) if self.flags_file.exists() else {}
+
+    @property
+    def flags_file(self) -> Path:
+        """The file with the flags; docs/make_settings.py writes it."""
+        return Path(__file__).parent / self.name / "flags.json"
+
+    @property
+    def task(self) -> Task:
+        """The task, which loads torch."""
+        return import_module(f"ensue.tasks.{self.name}.task").TASK
