@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,11 @@ class Report:
         """Add a finding."""
         self.findings.append(Finding(str(where), what, hint))
 
-    def attempt(self, step: Callable[[], Any], where: object) -> Any:
-        """Do a step of a training; its DataError becomes a problem, and the result None."""
+    @contextmanager
+    def attempt(self, where: object) -> Generator[None]:
+        """Do steps of a training; a DataError ends them, and becomes a problem."""
         try:
-            return step()
+            yield
         except DataError as error:
             problem = Finding(error.where or str(where), error.what, error.advice)
             self.problems += [problem] if problem not in self.problems else []

@@ -37,48 +37,46 @@ LEFT_OUT = " left out"
 def check_labels(report: Report, files: Sequence[Path], settings: Any) -> None:
     """Read and split as a training would, without fitting codecs."""
     data, listener, first = settings.data, report.listener, files[0]
-    reader_settings: Any = data.reader
-    report.format = report.described = reader_settings.name
-    own = report.attempt(lambda: find_files_by_part(files, data, listener), first)
-    opened = report.attempt(lambda: open_readers(own, data, listener), first) if own else None
-    if opened is None:
-        return
-    reader, readers = opened
-    found = report.attempt(lambda: read_examples(readers["all"], data, listener), first)
-    # A row without text or label is a problem; the other rows are checked all the same.
-    if found is None and getattr(reader, "incomplete", "") == "refuse":
-        rest = reader.model_copy(update={"incomplete": "leave out"})
-        lenient = replace(
-            listener,
-            on_finding=lambda one: listener.on_finding(
-                replace(one, what=one.what.removesuffix(LEFT_OUT))
-            ),
-        )
-        found = report.attempt(lambda: read_examples(rest.build(own["all"]), data, lenient), first)
+    report.format = report.described = data.reader.name
+    found: ReadParts | None = None
+    with report.attempt(first):
+        own = find_files_by_part(files, data, listener)
+        reader, readers = open_readers(own, data, listener)
+        with report.attempt(first):
+            found = read_examples(readers["all"], data, listener)
+        # A row without text or label is a problem; the other rows are checked all the same.
+        if found is None and getattr(reader, "incomplete", "") == "refuse":
+            rest = reader.model_copy(update={"incomplete": "leave out"})
+            lenient = replace(
+                listener,
+                on_finding=lambda one: listener.on_finding(
+                    replace(one, what=one.what.removesuffix(LEFT_OUT))
+                ),
+            )
+            found = read_examples(rest.build(own["all"]), data, lenient)
     if found is None:
         return
     first = own["all"][0]
-    report.described = f"{reader_settings.name}, with {DESCRIBED[found[1]]}"
+    report.described = f"{data.reader.name}, with {DESCRIBED[found[1]]}"
     _report_labels(report, first, found)
     _report_contents(report, found[0])
     report_duplicates(
         report, first, found[0], lambda one: _make_key(one.content), lambda one: str(one.label)
     )
-
-    def parts() -> Any:
-        return split_examples(readers, found, data, 0, listener)[0]
-
     if not report.problems:
-        split = report.attempt(parts, first) or {}
-        report.tables["parts"] = [
-            {"part": part, "examples": len(own)} for part, own in split.items()
-        ]
+        report.tables["parts"] = []
+        with report.attempt(first):
+            split, *_ = split_examples(readers, found, data, 0, listener)
+            report.tables["parts"] = [
+                {"part": part, "examples": len(own)} for part, own in split.items()
+            ]
 
 
 def _report_labels(report: Report, where: Path, found: ReadParts) -> None:
     examples, kind, delimiter, _ = found
     if kind == "regression":
-        report.attempt(lambda: check_learnable(*found), where)
+        with report.attempt(where):
+            check_learnable(*found)
         if not report.problems:
             report.tables["labels"] = [
                 compute_quantiles("the label", [float(one.label) for one in examples])

@@ -25,40 +25,24 @@ def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
     """Read all series, count the errors of each, and lay out the backtest as a training would."""
     data, listener = settings.data, report.listener
     report.format, report.described = "series", "tables of series"
-    by_part = report.attempt(lambda: get_part_files("train", files, data, listener), files[0])
-    if by_part is None:
-        return
-    found = report.attempt(lambda: _read(report, by_part["train"], data, listener), files[0])
-    if found is None:
-        return
-    series, roles, name = found
-    cut = report.attempt(
-        lambda: cut_to_values(series, roles.channels, str(files[0]), listener, data.fill), files[0]
-    )
-    if cut is None:
-        return
-    rows = [_make_row(one) for one in cut]
-    report.tables["series"] = rows
-    report.tables["lengths"] = [compute_quantiles("steps", [row["steps"] for row in rows])]
-    if still := [row["series"] for row in rows if row["least"] == row["most"]]:
-        what = f"{len(still)} series are constant: {', '.join(still[:5])}"
-        report.report(files[0], what, "remove them")
-    whole = report.attempt(
-        lambda: read_series_of_parts(
+    with report.attempt(files[0]):
+        by_part = get_part_files("train", files, data, listener)
+        series, roles, name = _read(report, by_part["train"], data, listener)
+        cut = cut_to_values(series, roles.channels, str(files[0]), listener, data.fill)
+        rows = [_make_row(one) for one in cut]
+        report.tables["series"] = rows
+        report.tables["lengths"] = [compute_quantiles("steps", [row["steps"] for row in rows])]
+        if still := [row["series"] for row in rows if row["least"] == row["most"]]:
+            what = f"{len(still)} series are constant: {', '.join(still[:5])}"
+            report.report(files[0], what, "remove them")
+        panel, backtest, _ = read_series_of_parts(
             files,
             data,
             settings.backtest,
             SILENT,
             lambda *_: check_panel(series, roles, name, data),
-        ),
-        files[0],
-    )
-    if whole is None:
-        return
-    panel, backtest, _ = whole
-    laid_out = report.attempt(lambda: lay_out(panel, backtest, True, str(files[0])), files[0])
-    if laid_out is not None:
-        layout, numbers = laid_out
+        )
+        layout, numbers = lay_out(panel, backtest, True, str(files[0]))
         long, short = panel.parted(numbers)
         report.described = describe(long, layout, short)
 

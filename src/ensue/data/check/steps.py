@@ -9,16 +9,24 @@ from typing import Any
 import numpy as np
 
 from ensue.data.check.contract import Report, compute_quantiles
-from ensue.data.steps import encode_steps, read_steps
+from ensue.data.steps import ReadSteps, encode_steps, read_steps
 
 
 def check_steps(report: Report, files: Sequence[Path], settings: Any) -> None:
     """Read and split all sequences, and describe their columns, as a training would."""
     report.format, report.described = "steps", "sequences of records (choose with --format)"
-    read = report.attempt(lambda: read_steps(files, settings.data, 0, report.listener), files[0])
-    if read is None:
-        return
-    every = [one.content for own in read.parts.values() for one in own]
+    with report.attempt(files[0]):
+        read = read_steps(files, settings.data, 0, report.listener)
+        _report_columns(report, read)
+        for column in encode_steps(read, report.listener).codec.numbers:
+            if not column.change:
+                what = f"the column {column.name!r} is constant"
+                report.report(files[0], what, "leave it out")
+
+
+def _report_columns(report: Report, read: ReadSteps) -> None:
+    """Report the parts, and what each column holds."""
+    every: list[Any] = [one.content for own in read.parts.values() for one in own]
     lengths = [len(next(iter(content.values()))) for content in every]
     report.tables["parts"] = [
         {"part": part, "sequences": len(own)} for part, own in read.parts.items()
@@ -40,9 +48,3 @@ def check_steps(report: Report, files: Sequence[Path], settings: Any) -> None:
         for name, values in whole.items()
         if isinstance(values[0], list)
     ]
-    data = report.attempt(lambda: encode_steps(read, report.listener), files[0])
-    if data is None:
-        return
-    for column in data.codec.numbers:
-        if not column.change:
-            report.report(files[0], f"the column {column.name!r} is constant", "leave it out")

@@ -28,16 +28,17 @@ from ensue.data.tagged import read_tagged
 def check_tags(report: Report, files: Sequence[Path], settings: Any) -> None:
     """Read all sentences as a training would, and check their tags."""
     reader = TaggedReader(files, settings.data, True)
-    found = report.attempt(lambda: (reader.format, reader.described), files[0])
-    if found is None:
-        return
-    kind, described = found
-    report.format, report.described = kind, described
-    sentences: list[Example] = report.attempt(
-        lambda: list(reader.examples(report.listener)), files[0]
-    )
-    if sentences is None:
-        return
+    with report.attempt(files[0]):
+        report.format, report.described = reader.format, reader.described
+        sentences = list(reader.examples(report.listener))
+        _report_sentences(report, files[0], sentences)
+        with report.attempt(files[0]):
+            get_part_files("train", files, settings.data, report.listener)
+        read_tagged(files, settings.data, 0, SILENT, sentences)
+
+
+def _report_sentences(report: Report, where: Path, sentences: Sequence[Example]) -> None:
+    """Report what the files hold, and what is wrong with their tags."""
     report.tables["files"] = [
         {"file": name, "sentences": len(words), "words": sum(words)}
         for name, words in (
@@ -48,19 +49,17 @@ def check_tags(report: Report, files: Sequence[Path], settings: Any) -> None:
     report.tables["lengths"] = [compute_quantiles("words", [len(one.label) for one in sentences])]
     counts = Counter(tag for one in sentences for tag in one.label)
     report.tables["tags"] = make_count_table("tag", "words", counts)
-    report_balance(report, files[0], "words", counts)
-    for finding in find_suspicious_tags(str(files[0]), counts):
+    report_balance(report, where, "words", counts)
+    for finding in find_suspicious_tags(str(where), counts):
         report.report(finding.where, finding.what, finding.hint)
     _report_spans(report, sentences)
     report_duplicates(
         report,
-        files[0],
+        where,
         sentences,
         lambda one: tuple(cast("dict", one.content)["words"]),
         lambda one: tuple(one.label),
     )
-    report.attempt(lambda: get_part_files("train", files, settings.data, report.listener), files[0])
-    report.attempt(lambda: read_tagged(files, settings.data, 0, SILENT, sentences), files[0])
 
 
 def _report_spans(report: Report, sentences: Sequence[Example]) -> None:

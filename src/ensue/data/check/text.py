@@ -33,35 +33,29 @@ def check_texts(report: Report, files: Sequence[Path], settings: Any) -> None:
     looks: list[TextLook] = []
     kind: TextFormat = "text"
     for number, path in enumerate(files):
-        looks.append(TextLook(report, path, whole=False))
-
-        def read(number: int = number, path: Path = path) -> None:
-            nonlocal kind
+        look = TextLook(report, path, whole=False)
+        looks.append(look)
+        with report.attempt(path):
             if not any(look.read for look in looks):
                 kind, _ = settings.data.reader(files[number:], SILENT)
-            looks[-1].whole = kind != "text"
+            look.whole = kind != "text"
             _, reader = settings.data.model_copy(update={"format": kind}).reader(
                 [path], report.listener
             )
             for piece in reader.pieces(report.listener):
-                looks[-1].at(piece)
-            looks[-1].finish(REPEATED[kind])
-
-        report.attempt(read, path)
+                look.at(piece)
+            look.finish(REPEATED[kind])
     for look in looks:
         look.whole = kind != "text"
-    by_part = report.attempt(
-        lambda: get_part_files("all", files, settings.data, report.listener), files[0]
-    )
     report.format = kind
     report.described = f"{DESCRIBED[kind]} (choose with --set data.format=text|lines|table)"
     report.tables["files"] = [look.row() for look in looks]
-    if not report.problems and by_part is not None:
-        parts = {path: part for part, own in by_part.items() for path in own}
-        own = [look for look in looks if parts.get(look.path) == "all"]
-        report.attempt(
-            lambda: _refuse_too_little(own, kind, settings.data, parts, report.context), files[0]
-        )
+    with report.attempt(files[0]):
+        by_part = get_part_files("all", files, settings.data, report.listener)
+        if not report.problems:
+            parts = {path: part for part, own in by_part.items() for path in own}
+            own = [look for look in looks if parts.get(look.path) == "all"]
+            _refuse_too_little(own, kind, settings.data, parts, report.context)
 
 
 def _refuse_too_little(
