@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ensue.cli.main import main
-from ensue.data.check import check
 from ensue.data.codecs import CODECS, load_codec
 from ensue.data.contract import SILENT, Listener
 from ensue.data.demos import write_demo
@@ -19,6 +18,7 @@ from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 from ensue.data.tables.rows import ROWS
 from ensue.errors import DataError, RunError, SettingError, UserError
+from ensue.tasks.check import check
 
 GOOD = "The quick brown fox jumps over the lazy dog.\n" * 40
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(100)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ensue.cli.main import main
-from ensue.data.check import check
 from ensue.data.files import CHUNK
 from ensue.data.tables.number_format import NumberFormat
 from ensue.data.tables.times import read_plain_times, read_time
+from ensue.tasks.check import check
 from ensue.training.contract import Event, Reading
 
 TAGS = "".join(

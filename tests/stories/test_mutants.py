@@ -17,7 +17,6 @@ from limited import TooLong, limits, peak, within
 from pyarrow.parquet import write_table
 
 from ensue.cli.main import main
-from ensue.data.check import check
 from ensue.data.codecs import CODECS
 from ensue.data.codecs.measurements import Measurements
 from ensue.data.codecs.tagged import TaggedWords
@@ -40,6 +39,7 @@ from ensue.errors import DataError, UserError
 from ensue.models.ngram.arpa_reading import read_arpa
 from ensue.settings import assign
 from ensue.tasks import TASKS, Choices
+from ensue.tasks.check import check
 
 SECONDS, BYTES = 10, 1 << 30
 """What reading a small file may take, whatever stands in it."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 
+from ensue.tasks import VERBS
+
 if TYPE_CHECKING:
     from ensue.data.check.contract import Report
+
+    TaskName: TypeAlias = str
+else:
+    TaskName = Literal[tuple(VERBS)]
 
 app = App(name="check")
 
@@ -19,7 +25,7 @@ MAX_SHOWN = 20
 @app.default
 def check(
     *data: Path,
-    task: Literal["generate", "classify", "tag", "forecast"] | None = None,
+    task: TaskName | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     json: bool = False,
     **own: str,
@@ -34,8 +40,8 @@ def check(
         own: Flags of `ensue train VERB` about data, such as --label COLUMN or --fill zero.
     """
     from ensue.cli.progress import Heartbeat, follow_answer
-    from ensue.data.check import check as examine
     from ensue.errors import DataError
+    from ensue.tasks.check import check as examine
     from ensue.training.contract import Reading, Working
     from ensue.training.settings import StreamsSettings
 

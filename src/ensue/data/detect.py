@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from ensue.data.contract import SILENT
 from ensue.data.files import find_files, get_suffix
@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 OF_STEPS = ("id", "time", "value", "channel", "standard_error")
 """Columns that only a long table, with a row per step, has."""
+Content: TypeAlias = Literal["text", "labelled", "tagged", "series"]
 TREEBANKS = {".conllu", ".conll", ".iob", ".iob2"}
 
 
@@ -96,26 +97,26 @@ def get_encoding(settings: Mapping[str, str]) -> str:
     return next((settings[name].strip('"') for name in names if name in settings), "utf-8")
 
 
-def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str]:
-    """Guess the verb that the files are for, and say why."""
+def guess_content(files: Sequence[Path], encoding: str = "utf-8") -> tuple[Content, str]:
+    """Guess what the files hold, and say why."""
     endings = {get_suffix(path) for path in files}
     try:
         if endings <= TREEBANKS or _are_tagged(files[0], encoding):
-            return "tag", "it holds sentences with a tag for every word"
+            return "tagged", "it holds sentences with a tag for every word"
         if endings <= ROWS.keys():
             return _guess_table(files[0], encoding)
         kind, _ = guess_labelled_format(files, {"encoding": encoding})
-    except DataError:  # the reader of `generate` reports it
-        return "generate", "no other format was recognised"
+    except DataError:  # the reader of texts reports it
+        return "text", "no other format was recognised"
     if kind == "fasttext":
-        return "classify", f"its lines have labels that begin with {PREFIX}"
+        return "labelled", f"its lines have labels that begin with {PREFIX}"
     if kind != "folders":
-        return "classify", "it holds labelled trees or sequences"
+        return "labelled", "it holds labelled trees or sequences"
     files = (group_by_part(files) or {"train": files})["train"]
     classes = [len(list(group)) for _, group in groupby(sorted(path.parent for path in files))]
     if len(classes) > 1 and min(classes) > 1:
-        return "classify", "several folders hold several texts each"
-    return "generate", "it is text"
+        return "labelled", "several folders hold several texts each"
+    return "text", "it is text"
 
 
 def read_beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
@@ -181,37 +182,37 @@ def are_steps(files: Sequence[Path], encoding: str) -> bool:
     return len(rows) > 1 and not named and not find_texts(rows)
 
 
-def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
+def _guess_table(path: Path, encoding: str) -> tuple[Content, str]:
     first = _first_lines(path, encoding)[0] if get_suffix(path) != ".parquet" else ""
     if get_suffix(path) == ".csv" and first.endswith(M3_ENDING):
-        return "forecast", "each line is a series"
+        return "series", "each line is a series"
     if not (rows := read_beginning(path, encoding)):
-        return "generate", "the table is empty"
+        return "text", "the table is empty"
     columns = list(rows[0])
     if sum(isinstance(value, list) for value in rows[0].values()) > 1:
-        return "tag", "it holds lists of words and of tags"
+        return "tagged", "it holds lists of words and of tags"
     if "label" in columns and _are_steps(rows):
-        return "classify", "it has a row for each step of labelled sequences"
+        return "labelled", "it has a row for each step of labelled sequences"
     names = {name.lower() for name in columns}
     if not names & {*USUAL["label"]} and find_row_layout(columns, rows):
-        return "forecast", "each row is a series, with a column for each step"
+        return "series", "each row is a series, with a column for each step"
     if texts := find_texts(rows):
         others = [name for name in columns if name not in texts]
         labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
         if not labels:
-            return "generate", "it has a column of text"
+            return "text", "it has a column of text"
         # If a field of the first line occurs again, that line is a row, and names no column.
         place = (
             f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
         )
-        return "classify", f"{place} could be a label"
+        return "labelled", f"{place} could be a label"
     cells = {name: [row.get(name) for row in rows] for name in columns}
     if (time := find_time_column(cells)) is not None:
         return (
-            "forecast",
+            "series",
             f"{repr(time) if time else 'a column'} holds times, and no other column holds texts",
         )
-    return "generate", "it has a row for each step of sequences"
+    return "text", "it has a row for each step of sequences"
 
 
 def _are_tagged(path: Path, encoding: str) -> bool:

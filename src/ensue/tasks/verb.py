@@ -1,8 +1,8 @@
 """A verb as the command line knows it, before torch is loaded. Read this page before adding one.
 
 A verb is a folder of `ensue.tasks` with its name, which `NAMES` lists. `__init__.py` holds its
-request and its VERB, and loads no torch. `task.py` holds its TASK.
-`flags.json` is written by docs/make_settings.py.
+request and its VERB, and `check.py` its CHECK; they load no torch. `task.py` holds its TASK.
+docs/make_settings.py writes `flags.json`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ensue.data.check.contract import Check
     from ensue.settings import Settings
     from ensue.tasks.contract import Task
 
@@ -44,6 +45,11 @@ class Verb:
     def flags_file(self) -> Path:
         """The file with the flags; docs/make_settings.py writes it."""
         return Path(__file__).parent / self.name / "flags.json"
+
+    @property
+    def check(self) -> Check:
+        """The check of its data, which loads no torch either."""
+        return import_module(f"ensue.tasks.{self.name}.check").CHECK
 
     @property
     def task(self) -> Task:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import create_model
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Example
 from ensue.errors import DataError
+from ensue.settings import Settings
 
 RARE = 10
 """Examples below which a label, or a tag, is rare."""
@@ -20,6 +22,31 @@ ONE_SIDED = 0.9
 """Share of the majority label from which on accuracy is uninformative."""
 NAMED = 5
 """Places that a finding names; there may be thousands."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """The check of a verb, or of one kind of its data."""
+
+    content: str
+    """What `guess_content` calls the data of the verb; empty for a verb that is never guessed."""
+    parts: Mapping[str, Settings]
+    """Settings of how data is read, by their names in the settings of a training."""
+    run: Callable[[Report, Sequence[Path], Any], None]
+    """Fills a report in, given files and settings."""
+    choices: Callable[[Sequence[Path], Mapping[str, str], Sequence[str]], Check] | None = None
+    """The check of these files, flags and assignments, where there are several."""
+
+    def choose(
+        self, files: Sequence[Path], flags: Mapping[str, str], assignments: Sequence[str]
+    ) -> Check:
+        """Choose the check for the kind of data. Raises SettingError."""
+        return self.choices(files, flags, assignments) if self.choices else self
+
+    def make_settings(self) -> Any:
+        """Make the settings, with defaults for those of a training."""
+        fields: Any = {name: (type(value), value) for name, value in self.parts.items()}
+        return create_model("CheckSettings", __base__=Settings, **fields)()
 
 
 @dataclass
