@@ -47,6 +47,10 @@ class Listener:
     on_finding: Callable[[Finding], None] = _ignore
     on_progress: Callable[[int], None] = _ignore
 
+    def report(self, where: object, what: str, hint: str | None = None) -> None:
+        """Report a finding about a place, such as a path."""
+        self.on_finding(Finding(str(where), what, hint))
+
 
 SILENT = Listener()
 

@@ -144,7 +144,7 @@ def _list_files(folder: Path, listener: Listener) -> list[Path]:
         if (run / MANIFEST).is_file() and not any(other in run.parents for other in runs)
     ]
     for run in runs:
-        listener.on_finding(Finding(str(run), "left out, since it is a run of ensue"))
+        listener.report(run, "left out, since it is a run of ensue")
     seen = [
         path
         for path in sorted(folder.rglob("*"))
@@ -164,7 +164,7 @@ def _list_files(folder: Path, listener: Listener) -> list[Path]:
         if not reason and not get_suffix(path) and any(get_suffix(one) in TABLES for one in data):
             reason = "not a table, and the folder has tables"
         if reason:
-            listener.on_finding(Finding(str(path), f"left out, since it is {reason}"))
+            listener.report(path, f"left out, since it is {reason}")
         else:
             found.append(path)
     if not found:
@@ -261,7 +261,7 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
     if empty:
         raise DataError("the file is empty", where=str(path), hint="give a file with some text")
     if wrong is not None and (warning := wrong.report()) is not None:
-        listener.on_finding(Finding(f"{path}:{warning[0]}", *warning[1:]))
+        listener.report(f"{path}:{warning[0]}", *warning[1:])
     if returns:
         kinds = {
             "CRLF": pairs,
@@ -274,7 +274,7 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
 def _report_line_ends(path: Path, kinds: dict[str, int], listener: Listener) -> None:
     mixed = "mixed line ends" if len(kinds) > 1 else "line ends"
     counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    listener.on_finding(Finding(str(path), f"{mixed} ({counts}) were read as LF"))
+    listener.report(path, f"{mixed} ({counts}) were read as LF")
 
 
 def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
@@ -286,8 +286,7 @@ def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
             _check_kind(path, chunk[:SAMPLE], encoding)
             if encoding.startswith("utf-8") and chunk.startswith(codecs.BOM_UTF8):
                 chunk = chunk[len(codecs.BOM_UTF8) :]
-                what = "the byte order mark at the beginning was left out"
-                listener.on_finding(Finding(str(path), what))
+                listener.report(path, "the byte order mark at the beginning was left out")
         try:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:

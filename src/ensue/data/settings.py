@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from ensue.data.contract import Finding, Listener, Reader
+from ensue.data.contract import Listener, Reader
 from ensue.data.files import get_suffix, read_text
 from ensue.data.readers.lines import LinesReader
 from ensue.data.readers.named_parts import PartFiles
@@ -51,7 +51,7 @@ class DataSettings(PartFiles):
         if kind == "auto":
             kind = guess_format(files, self.encoding)
             hint = "choose another format with --set data.format=text|lines|table"
-            listener.on_finding(Finding(str(files[0]), f"read as {DESCRIBED[kind]}", hint))
+            listener.report(files[0], f"read as {DESCRIBED[kind]}", hint)
         if self.column and kind != "table":
             hint = f"leave it out, or name a table, whose name ends in one of {', '.join(ROWS)}"
             raise SettingError(f"{DESCRIBED[kind]} has no columns", where="data.column", hint=hint)

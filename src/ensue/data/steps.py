@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ensue.data.codecs.steps import StepCodec
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.dataset import Dataset, Examples, check_ids, concatenate
 from ensue.data.files import get_suffix
 from ensue.data.labelled import TIME, Example
@@ -209,7 +209,7 @@ def read_table(files: Sequence[Path], table: LongTable, listener: Listener) -> l
             f"{uneven:,} sequence{'s' * (uneven > 1)} with uneven times: only their order is used"
         )
         hint = "make the time since the step before a column, if it matters"
-        listener.on_finding(Finding(str(files[0]), what, hint))
+        listener.report(files[0], what, hint)
     return found
 
 
@@ -243,8 +243,7 @@ def encode_steps(read: ReadSteps, listener: Listener) -> StepData:
     parts = {part: encode_part(own, codec) for part, own in read.parts.items()}
     for part, examples in parts.items():
         if unknown := codec.count_unknown(examples.steps):
-            what = f"{unknown:,} symbols of the {part} part are not in training"
-            listener.on_finding(Finding(where, what))
+            listener.report(where, f"{unknown:,} symbols of the {part} part are not in training")
     return StepData(parts, codec, read.table.model_dump(mode="json"))
 
 

@@ -20,8 +20,7 @@ def check_steps(report: Report, files: Sequence[Path], settings: Any) -> None:
         _report_columns(report, read)
         for column in encode_steps(read, report.listener).codec.numbers:
             if not column.change:
-                what = f"the column {column.name!r} is constant"
-                report.report(files[0], what, "leave it out")
+                report.report(files[0], f"the column {column.name!r} is constant", "leave it out")
 
 
 def _report_columns(report: Report, read: ReadSteps) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from ensue.data.codecs.measurements import find_moments
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import Example
 from ensue.data.tables.number_format import NumberFormat
 from ensue.data.tables.numbers import LARGEST, as_float
@@ -226,7 +226,7 @@ def merge_labels(
             )
     if left_out:
         where = merged[0].file if merged else "data"
-        listener.on_finding(Finding(where, f"{left_out:,} examples left out, by data.labels.merge"))
+        listener.report(where, f"{left_out:,} examples left out, by data.labels.merge")
     return merged
 
 

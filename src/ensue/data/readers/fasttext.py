@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.readers.lines import LinesReader
 from ensue.errors import DataError
@@ -35,7 +35,7 @@ class FastText(Settings):
         """Return the settings unchanged, and report the format to `listener`."""
         if labelled:
             what = f"read as fastText: words that begin with {self.prefix} are labels"
-            listener.on_finding(Finding(str(files[0]), what))
+            listener.report(files[0], what)
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:

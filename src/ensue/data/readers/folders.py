@@ -9,7 +9,7 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Literal
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.files import get_unpacked_name, read_text
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.readers.lines import LinesReader
@@ -40,7 +40,7 @@ class Folders(Settings):
                 f"read as a {place} for each class, each {text} one text; the label is the "
                 f"name of the {place}"
             )
-            listener.on_finding(Finding(str(files[0].parent), how))
+            listener.report(files[0].parent, how)
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.files import find_files, get_suffix
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
-from ensue.data.tables.rows import ROWS, check_columns, check_endings
+from ensue.data.tables.rows import ROWS, check_columns, check_endings, list_columns
 from ensue.errors import DataError
 
 LABELS = ("label", "class", "target", "type")
@@ -49,9 +50,7 @@ def _add_labels(
             missing.append(one.case)
     if missing:
         named = ", ".join(map(repr, missing[:MAX_NAMED])) + ", ..." * (len(missing) > MAX_NAMED)
-        listener.on_finding(
-            Finding(str(path), f"{len(missing):,} without a label here are left out: {named}")
-        )
+        listener.report(path, f"{len(missing):,} without a label here are left out: {named}")
 
 
 def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
@@ -59,10 +58,10 @@ def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
     check_endings(find_files([path]), ROWS)
     labels: dict[str, Any] = {}
     rows = ROWS[get_suffix(path)](path, encoding, MAX_LINE_LENGTH, SILENT)
-    key = column = ""
-    for line, row in rows:
-        if not key:
-            key, column = _find_id_column(row, id, path), _find_label_column(row, label, path)
+    first = list(islice(rows, 1))
+    columns = list_columns([row for _, row in first], str(path))
+    key, column = _find_id_column(columns, id, path), _find_label_column(columns, label, path)
+    for line, row in chain(first, rows):
         name, value = str(row.get(key, "")).strip(), row.get(column)
         if not name or value is None or value == "":
             empty = column if name else key
@@ -71,25 +70,22 @@ def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
         if labels.setdefault(name, value) != value:
             what = f"{name!r} is {str(value)[:40]!r} here, and {str(labels[name])[:40]!r} before"
             raise DataError(what, where=f"{path}:{line}", hint="give each one label")
-    if not labels:
-        what = "the table has no rows"
-        raise DataError(what, where=str(path), hint="give a table with a header and some rows")
     return labels
 
 
-def _find_id_column(row: Mapping[str, Any], id: str, path: Path) -> str:
+def _find_id_column(columns: Sequence[str], id: str, path: Path) -> str:
     candidates = [name.lower() for name in (id, "id") if name]
-    found = next((name for one in candidates for name in row if name.lower() == one), None)
+    found = next((name for one in candidates for name in columns if name.lower() == one), None)
     if found is None:
         hint = f"call its column of ids {id or 'id'}"
         raise DataError("no column holds the ids of the sequences", where=str(path), hint=hint)
     return found
 
 
-def _find_label_column(row: Mapping[str, Any], label: str, path: Path) -> str:
-    check_columns([label], row.keys(), str(path))
-    found = label or next((name for one in LABELS for name in row if name.lower() == one), "")
+def _find_label_column(columns: Sequence[str], label: str, path: Path) -> str:
+    check_columns([label], columns, str(path))
+    found = label or next((name for one in LABELS for name in columns if name.lower() == one), "")
     if not found:
-        hint = f"choose one of {', '.join(row)} with --label"
+        hint = f"choose one of {', '.join(columns)} with --label"
         raise DataError("no column is called label", where=str(path), hint=hint)
     return found

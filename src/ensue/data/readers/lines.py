@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
+from ensue.data.contract import SILENT, Listener, Piece, Reader
 from ensue.data.files import read_text
 from ensue.errors import DataError
 
@@ -38,8 +38,7 @@ class LinesReader(Reader):
                 else:
                     blank += 1
             if blank:
-                what = f"{blank:,} blank line{'s' * (blank > 1)} left out"
-                listener.on_finding(Finding(str(path), what))
+                listener.report(path, f"{blank:,} blank line{'s' * (blank > 1)} left out")
 
 
 def read_lines(

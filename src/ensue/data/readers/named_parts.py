@@ -9,7 +9,7 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.files import find_files
 from ensue.errors import DataError
 from ensue.settings import Flag, Settings
@@ -128,9 +128,7 @@ def take_named_parts(
         if part in files:
             flag = {"validation": "--valid", "test": "--test"}[part]
             for path in own:
-                listener.on_finding(
-                    Finding(str(path), f"left out: {flag} names another file for this part")
-                )
+                listener.report(path, f"left out: {flag} names another file for this part")
         else:
             selected[part] = own
     named = ", ".join(
@@ -142,7 +140,7 @@ def take_named_parts(
     hint = "read all files together, and draw the parts, with --set data.split=drawn"
     what = f"parts taken from the names of files and folders: {named}"
     # Files that continue the training series (`name` is "train") cannot be read together.
-    listener.on_finding(Finding(above or ".", what, None if name == "train" else hint))
+    listener.report(above or ".", what, None if name == "train" else hint)
     return selected
 
 
@@ -153,8 +151,7 @@ def get_scored_files(paths: Sequence[Path], settings: PartFiles, listener: Liste
     if not named or "test" not in named:
         return files
     where = str(named["test"][0].parent)
-    what = "only the files of the test part are scored, by their names"
-    listener.on_finding(Finding(where, what))
+    listener.report(where, "only the files of the test part are scored, by their names")
     return named["test"]
 
 
@@ -172,8 +169,6 @@ def _report_mixed(files: Sequence[Path], listener: Listener) -> None:
             f"{other.name} is not"
         )
         hint = "give one file, and others with --valid and --test"
-        listener.on_finding(
-            Finding(
-                str(other.parent), f"{what}: all are read together, and the parts are drawn", hint
-            )
+        listener.report(
+            other.parent, f"{what}: all are read together, and the parts are drawn", hint
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.readers.lines import LinesReader
 from ensue.errors import DataError
@@ -103,8 +103,7 @@ class Trees(Settings):
         """Return the settings unchanged, and report the format to `listener`."""
         target = "the label of each node" if self.inner else "the label of the root"
         if labelled:
-            what = f"read as bracketed trees, one a line; target: {target}"
-            listener.on_finding(Finding(str(files[0]), what))
+            listener.report(files[0], f"read as bracketed trees, one a line; target: {target}")
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:

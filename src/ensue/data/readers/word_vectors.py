@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ensue.data.encoding import are_word_vectors
 from ensue.data.files import SAMPLE, read_chunks
 from ensue.data.readers.lines import read_lines
+from ensue.data.tables.numbers import as_float
 from ensue.errors import DataError
 
 MAX_VECTORS = 100_000
@@ -51,7 +52,9 @@ def read_vectors(path: Path, max_vectors: int = MAX_VECTORS) -> Vectors:
             count, width = map(int, fields)
             continue
         where, width = f"{path}:{number}", width or len(fields) - 1
-        if 0 < width < len(fields) - 1 and not any(map(_is_number, fields[:-width])):
+        if 0 < width < len(fields) - 1 and not any(
+            as_float(field) is not None for field in fields[:-width]
+        ):
             fields = [" ".join(fields[:-width]), *fields[-width:]]
         if len(fields) - 1 != width or not width:
             what = (
@@ -83,14 +86,6 @@ def read_vectors(path: Path, max_vectors: int = MAX_VECTORS) -> Vectors:
     if not words:
         raise DataError("there is no vector in the file", where=str(path), hint="check --vectors")
     return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_binary(path: Path, max_vectors: int) -> Vectors:

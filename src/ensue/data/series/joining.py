@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ensue.data.series.frequency import Frequency
 from ensue.data.series.panel import Panel, Series, SeriesSettings
+from ensue.data.tables.numbers import as_float
 from ensue.data.tables.series_checks import Read
 from ensue.errors import SettingError, UserError
 
@@ -133,11 +134,8 @@ def find_same_id(name: str, before: Mapping[str, Series], later: Iterable[Series
 
 
 def _read_number(name: str) -> float | None:
-    try:
-        found = float(name)
-    except ValueError:
-        return None
-    return found if np.isfinite(found) else None
+    found = as_float(name)
+    return found if found is not None and np.isfinite(found) else None
 
 
 def _find_place(old: Series, one: Series, frequency: Frequency) -> int | None:

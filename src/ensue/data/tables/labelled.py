@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.files import get_suffix
 from ensue.data.labelled import COLUMN, Example, FunctionReader, LabelledReader
 from ensue.data.tables.rows import (
@@ -18,6 +18,8 @@ from ensue.data.tables.rows import (
     check_columns,
     check_endings,
     could_be_text,
+    list_columns,
+    read_csv_rows,
 )
 from ensue.errors import DataError
 from ensue.settings import Flag, Settings
@@ -69,7 +71,7 @@ class LabelledTable(Settings):
             )
             flags = " and ".join(f"--{one}" for one in guessed)
             hint = f"choose with {flags}" if len(sample[0]) > 2 else None
-            listener.on_finding(Finding(str(files[0]), f"read {columns}", hint))
+            listener.report(files[0], f"read {columns}", hint)
         return found
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
@@ -120,7 +122,7 @@ def _read_examples(
             )
         if without:
             rows = f"{without:,} row{'s' * (without > 1)}"
-            listener.on_finding(Finding(str(path), f"{rows} without text or label left out"))
+            listener.report(path, f"{rows} without text or label left out")
 
 
 def _refuse_no_text(row: Mapping[str, Any], settings: LabelledTable, where: str) -> None:
@@ -147,10 +149,8 @@ def _read_rows(path: Path, settings: LabelledTable, listener: Listener) -> Itera
     kind, how = get_suffix(path), (settings.encoding, settings.max_line_length, listener)
     if settings.header != "no" or kind not in WITHOUT_HEADER:
         return ROWS[kind](path, *how)
-    _, first = next(ROWS[kind](path, settings.encoding, settings.max_line_length, SILENT), (0, {}))
-    return WITHOUT_HEADER[kind](
-        path, *how, [f"column {place}" for place in range(1, len(first) + 1)]
-    )
+    _, first = next(ROWS[kind](path, *how[:2], SILENT), (0, {}))
+    return read_csv_rows(path, *how, [f"column {place}" for place in range(1, len(first) + 1)])
 
 
 def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
@@ -167,8 +167,7 @@ def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Lit
         if settings.header == "no"
         else "a field of the first line occurs again below"
     )
-    what = f"{why}, so the columns are named 'column 1', 'column 2', ..."
-    listener.on_finding(Finding(str(path), what))
+    listener.report(path, f"{why}, so the columns are named 'column 1', 'column 2', ...")
     return "no"
 
 
@@ -176,10 +175,7 @@ def _choose_columns(
     path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]], labelled: bool
 ) -> LabelledTable:
     """Fill in the unset columns. Raises DataError if a column is missing or ambiguous."""
-    if not sample:
-        what = "the table has no rows"
-        raise DataError(what, where=str(path), hint="give a table with a header and some rows")
-    columns = list(dict.fromkeys(name for row in sample for name in row))
+    columns = list_columns(sample, str(path))
     values = {name: [row.get(name) for row in sample] for name in columns}
     check_columns(
         (settings.text, *((settings.label, settings.group) if labelled else ())), columns, str(path)

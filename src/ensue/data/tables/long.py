@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.files import get_suffix
 from ensue.data.labelled import (
     CHANNEL,
@@ -28,7 +28,7 @@ from ensue.data.tables.number_format import (
     read_decimal,
 )
 from ensue.data.tables.numbers import read_moment
-from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings
+from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings, list_columns
 from ensue.data.tables.snana import (
     SIMULATED,
     SNANA_USUAL,
@@ -97,7 +97,7 @@ class LongTable(Settings):
         written = self._with_decimal(files[0], sample, listener)
         columns = _choose_columns(files[0], written, sample, labelled)
         if columns != written:
-            listener.on_finding(Finding(str(files[0]), f"read with {_describe(columns)}"))
+            listener.report(files[0], f"read with {_describe(columns)}")
         there = dict.fromkeys(name for row in sample for name in row)
         inputs = (*columns.value, *columns.symbol, *columns.static)
         # Whoever names values leaves out the other columns, those of the truth too.
@@ -165,7 +165,7 @@ def _read_sequences(
                 f"{len(without):,} row{'s' * (len(without) > 1)} without "
                 f"{' or '.join(needed)} left out"
             )
-            listener.on_finding(Finding(f"{path}:{without[0]}", what))
+            listener.report(f"{path}:{without[0]}", what)
         yield from _sort_steps(path, columns, sequences, listener)
 
 
@@ -179,10 +179,7 @@ def _choose_columns(
     path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]], labelled: bool
 ) -> LongTable:
     """Fill in the unset columns. Raises DataError for a column that does not exist."""
-    if not sample:
-        what = "the table has no rows"
-        raise DataError(what, where=str(path), hint="give a table with a header and some rows")
-    there = list(dict.fromkeys(name for row in sample for name in row))
+    there = list_columns(sample, str(path))
     single = {
         role: getattr(settings, role)
         for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label", "group")
@@ -205,16 +202,11 @@ def _choose_columns(
         value = tuple(name for name in SNANA_VALUE if name in there)
     elif not value and not symbol:
         free = [name for name in there if name not in {*single.values(), *settings.static}]
-        index = find_saved_index({name: [row.get(name) for row in sample] for name in free})
-        free = [
-            name for name in free if not name.lower().startswith(SIMULATED) and name not in index
-        ]
-        free = [name for name in free if name not in USUAL["label"]]
-        value = tuple(
-            name
-            for name in free
-            if _holds_numbers([row.get(name) for row in sample], settings.decimal)
-        )
+        cells = {name: [row.get(name) for row in sample] for name in free}
+        left_out = {*find_saved_index(cells), *USUAL["label"]}
+        left_out |= {name for name in free if name.lower().startswith(SIMULATED)}
+        free = [name for name in free if name not in left_out]
+        value = tuple(name for name in free if _holds_numbers(cells[name], settings.decimal))
         symbol = tuple(name for name in free if name not in value)
     if not value and not symbol:
         hint = f"choose some of {', '.join(there)} with --value"
@@ -339,8 +331,7 @@ def _sort_steps(
         yield Example(content, constants.get(columns.label), str(path), line, group, row, case=key)
     if unsorted:
         some = f"{unsorted:,} sequence{'s' * (unsorted > 1)}"
-        what = f"the rows of {some} are not in order of time, and were sorted"
-        listener.on_finding(Finding(str(path), what))
+        listener.report(path, f"the rows of {some} are not in order of time, and were sorted")
 
 
 def _refuse_duplicates(

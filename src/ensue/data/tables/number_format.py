@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.contract import Finding, Listener
-from ensue.data.tables.numbers import LARGEST, as_float, read_number
+from ensue.data.contract import Listener
+from ensue.data.tables.numbers import LARGEST, as_float, read_number, series_number_error
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError
 
@@ -42,9 +42,7 @@ def find_decimal_mark(cells: Mapping[str, Sequence[Any]], path: Path, listener: 
     for name, form in forms.items():
         if form.ambiguity:
             hint = f"if that is wrong, give --set data.reader.decimal={form.other}"
-            listener.on_finding(
-                Finding(str(path), f"in the column {name!r} {form.ambiguity}", hint)
-            )
+            listener.report(path, f"in the column {name!r} {form.ambiguity}", hint)
     return next(iter(marks), "")
 
 
@@ -128,6 +126,13 @@ class NumberFormat:
         )
         value = as_float(f"{whole or 0}.{part or 0}{form['power'] or ''}")
         return None if value is None or below > 1 else -value if below else value
+
+    def read_cell(self, cell: Any, column: str, where: str) -> float:
+        """Parse a cell of a series, NaN for an empty one. Raises DataError for text."""
+        value = self.read(cell) if is_filled(cell) else np.nan
+        if value is None or abs(value) > LARGEST:
+            raise series_number_error(cell, column, where, value)
+        return value
 
     def read_plain(self, cells: Sequence[Any]) -> NDArray[np.float64] | None:
         """Parse cells of plain numbers, NaN where none is; None if `read` must decide.

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.files import get_suffix
 from ensue.data.series.frequency import read_frequency
 from ensue.data.series.panel import SeriesSettings
@@ -88,7 +88,7 @@ def find_roles(
     if saved := [repr(name) if name else "without a name" for name in index if name != time]:
         what = f"the column {saved[0]} numbers the rows like a saved index, and is left out"
         hint = None if settings.target else "choose columns with --target"
-        _report(listener, source, what, hint)
+        listener.report(source.name, what, hint)
     cells = {name: source.cells[name] for name in (*free, *settings.target, *covariates)}
     before = {name: NumberFormat(**form) for name, form in like.get("numbers", {}).items()}
     numbers = find_number_formats(cells, settings.decimal, before)
@@ -135,7 +135,7 @@ def _find_id(
     if len(ids) != 1 or len(free) == 1:
         return ""
     what = f"the column {ids[0]!r} is used as the id of the series"
-    _report(listener, source, what, "choose it with --id")
+    listener.report(source.name, what, "choose it with --id")
     return ids[0]
 
 
@@ -174,14 +174,16 @@ def _report_target(
         raise DataError("several columns could be the target", where=source.name, hint=hint)
     if len(target) > 1:
         hint = "to read them as channels of one series, name them with --target"
-        _report(listener, source, f"{len(target)} columns of numbers, each read as a series", hint)
+        listener.report(
+            source.name, f"{len(target)} columns of numbers, each read as a series", hint
+        )
     if unused := [repr(name) for name in free if name not in (id, *target)]:
         hint = (
             "to use columns as inputs, name them with --known-covariates, --past-covariates or "
             "--static-covariates; to forecast them, with --target"
         )
         what = f"unused column{'s' * (len(unused) > 1)}: {list_names(unused)}"
-        _report(listener, source, what, hint)
+        listener.report(source.name, what, hint)
 
 
 def _check_numbers(
@@ -200,7 +202,7 @@ def _check_numbers(
     for name, form in used.items():
         if form.ambiguity:
             hint = f"if that is wrong, give --set data.decimal={form.other}"
-            _report(listener, source, f"in the column {name!r} {form.ambiguity}", hint)
+            listener.report(source.name, f"in the column {name!r} {form.ambiguity}", hint)
 
 
 def _check_names(source: Source, settings: SeriesSettings, given: Sequence[str]) -> None:
@@ -230,28 +232,24 @@ def _find_time_format(
     times = find_time_format(cells, settings.day_first, source.places, before, freq, time)
     if times.unix:
         what = f"the integers in {time!r} are read as {times.unit} since 1970, in UTC"
-        listener.on_finding(Finding(source.name, what))
+        listener.report(source.name, what)
     elif times.excel:
         what = (
             f"the integers in {time!r} are read as days of a spreadsheet, starting on "
             f"{format_time(times.read(cells[0]))}"
         )
-        _report(listener, source, what, "if they are only counters, give --freq step")
+        listener.report(source.name, what, "if they are only counters, give --freq step")
     elif times.local:
         what = (
             f"the times in {time!r} are midnights of a local time with daylight saving, and are "
             f"read as days"
         )
-        listener.on_finding(Finding(source.name, what))
+        listener.report(source.name, what)
     elif not times.midnight and any(OFFSET.search(str(cell)) for cell in cells[:SAMPLED_ROWS]):
         what = f"the times in {time!r} have an offset, and are converted to UTC"
-        listener.on_finding(Finding(source.name, what))
+        listener.report(source.name, what)
     return times
 
 
 def _first(cells: Sequence[Any]) -> Any:
     return next(filter(is_filled, cells), None)
-
-
-def _report(listener: Listener, source: Source, what: str, hint: str | None) -> None:
-    listener.on_finding(Finding(source.name, what, hint))

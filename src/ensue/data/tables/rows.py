@@ -11,7 +11,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import chain, count
@@ -50,29 +50,19 @@ def read_csv_rows(
     listener: Listener,
     names: Sequence[str] | None = None,
 ) -> Iterator[Row]:
-    """Yield the rows of a CSV file with a header, or without one if `names` are given.
+    """Yield the rows of a CSV or TSV file with a header, or without one if `names` are given.
 
-    Raises DataError that names the rows that do not fit the header.
+    In TSV files quotes have no meaning. Raises DataError that names the rows that do not fit the
+    header.
     """
     lines = read_lines(path, encoding, longest, listener)
-    first = next(lines)
-    delimiter = max(",;\t|", key=first.count)
-    reader = csv.reader(
-        (line + "\n" for line in chain([first], lines)), delimiter=delimiter, strict=True
-    )
-    yield from _pair_fields(path, names, reader, longest)
-
-
-def read_tsv_rows(
-    path: Path,
-    encoding: str,
-    longest: int | None,
-    listener: Listener,
-    names: Sequence[str] | None = None,
-) -> Iterator[Row]:
-    """Yield the rows of a TSV file, in which quotes have no meaning. Raises DataError."""
-    lines = read_lines(path, encoding, longest, listener)
-    reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    if get_suffix(path) == ".tsv":
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    else:
+        first = next(lines)
+        delimiter = max(",;\t|", key=first.count)
+        ended = (line + "\n" for line in chain([first], lines))
+        reader = csv.reader(ended, delimiter=delimiter, strict=True)
     yield from _pair_fields(path, names, reader, longest)
 
 
@@ -252,14 +242,14 @@ def _to_json_cell(value: Any) -> Any:
 
 ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {
     ".csv": read_csv_rows,
-    ".tsv": read_tsv_rows,
+    ".tsv": read_csv_rows,
     ".jsonl": read_json_rows,
     ".ndjson": read_json_rows,
     ".parquet": read_parquet_rows,
 }
 
-WITHOUT_HEADER = {".csv": read_csv_rows, ".tsv": read_tsv_rows}
-"""Formats that may lack a header; these readers accept the names of the columns."""
+WITHOUT_HEADER = (".csv", ".tsv")
+"""Formats that may lack a header; `read_csv_rows` accepts the names of the columns."""
 
 
 SAMPLED_ROWS = 200
@@ -272,6 +262,14 @@ def could_be_text(values: Sequence[Any]) -> bool:
     # The letter of 1e-5 makes no text of a number.
     worded = sum(any(map(str.isalpha, text)) and as_float(text) is None for text in texts)
     return bool(texts) and worded > len(texts) / 2 and len(set(texts)) > len(texts) / 2
+
+
+def list_columns(sample: Sequence[Mapping[str, Any]], where: str) -> list[str]:
+    """Return the columns of the first rows of a table. Raises DataError if there are no rows."""
+    if not sample:
+        hint = "give a table with a header and some rows"
+        raise DataError("the table has no rows", where=where, hint=hint)
+    return list(dict.fromkeys(name for row in sample for name in row))
 
 
 def check_columns(names: Iterable[str], columns: Collection[str], where: str) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.series.joining import prepend_last_step
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.tables.number_format import NumberFormat
-from ensue.data.tables.numbers import LARGEST, format_cell, series_number_error
+from ensue.data.tables.numbers import format_cell
 from ensue.data.tables.roles import Roles, find_roles
 from ensue.data.tables.series_checks import (
     Read,
@@ -73,11 +73,9 @@ def check_panel(
             f"filled with {'the previous value' if settings.fill == 'previous' else 'zero'}: "
             f"{list_names(gaps)}; metrics exclude these steps"
         )
-        listener.on_finding(Finding(where, what))
+        listener.report(where, what)
     if beside := _count_filled_covariates(found, series, settings):
-        listener.on_finding(
-            Finding(where, f"filled in the same way, in covariates: {list_names(beside)}")
-        )
+        listener.report(where, f"filled in the same way, in covariates: {list_names(beside)}")
     columns = (
         roles.channels,
         settings.known_covariates,
@@ -124,7 +122,7 @@ def read_series(
         read = list(_split_series(source, roles, settings, several=len(sources) > 1))
         if (moved := sum(one.unordered > 0 for one in read)) > 0:
             what = f"the rows of {moved:,} series are not in order of time, and were sorted"
-            listener.on_finding(Finding(source.name, what))
+            listener.report(source.name, what)
         found += read
     names = [one.series.name for one in found]
     if (
@@ -210,15 +208,11 @@ def _read_numbers(
             values[:, channel] = plain
             continue
         for place, cell in enumerate(rows[column]):
-            empty = not is_filled(cell)
-            number = np.nan if empty else form.read(cell)
-            if number is None or abs(number) > LARGEST:
-                raise series_number_error(cell, column, where[place], number)
-            if empty and whole:
+            values[place, channel] = form.read_cell(cell, column, where[place])
+            if whole and not is_filled(cell):
                 what = f"the known covariate {column!r} has no value in this row"
                 flag_hint = "name the column with --past-covariates instead"
                 raise DataError(what, where=where[place], hint="fill it in", flag_hint=flag_hint)
-            values[place, channel] = number
     return values
 
 

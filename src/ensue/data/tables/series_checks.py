@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.series.frequency import (
     Frequency,
     Times,
@@ -86,12 +86,10 @@ def cut_to_values(
         )
         raise DataError(f"series without any value: {list_names(none)}", where=where, hint=hint)
     if none:
-        listener.on_finding(
-            Finding(where, f"left out series without any value: {list_names(none)}")
-        )
+        listener.report(where, f"left out series without any value: {list_names(none)}")
     if short:
         what = "empty steps before the first and after the last value are left out"
-        listener.on_finding(Finding(where, f"{what}: {list_names(short)}"))
+        listener.report(where, f"{what}: {list_names(short)}")
     return cut
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Series, SeriesSettings
 from ensue.data.tables.number_format import NumberFormat, find_number_formats
-from ensue.data.tables.numbers import LARGEST, as_float, read_count, series_number_error
+from ensue.data.tables.numbers import LARGEST, as_float, read_count
 from ensue.data.tables.rows import SAMPLED_ROWS
 from ensue.data.tables.series_checks import Read
 from ensue.data.tables.times import find_time_format, is_filled, read_time, read_times
@@ -137,13 +137,10 @@ def read_rows(
         f"each row is read as a series, named by {' and '.join(map(repr, ids))}, with "
         f"{len(layout.steps):,} {steps} steps"
     )
-    hint = None if settings.id else "choose its name with --id"
-    listener.on_finding(Finding(where, what, hint))
+    listener.report(where, what, None if settings.id else "choose its name with --id")
     if form.ambiguity:
-        listener.on_finding(
-            Finding(
-                where, form.ambiguity, f"if that is wrong, give --set data.decimal={form.other}"
-            )
+        listener.report(
+            where, form.ambiguity, f"if that is wrong, give --set data.decimal={form.other}"
         )
     for number, row in chain(sample, rows):
         where = f"{begin}{number}"
@@ -177,15 +174,8 @@ def _read_values(
     if values is not None:
         return values
     return np.array(
-        [_read_value(cell, form, step, where) for cell, step in zip(cells, steps, strict=False)]
+        [form.read_cell(cell, step, where) for cell, step in zip(cells, steps, strict=False)]
     )
-
-
-def _read_value(cell: Any, form: NumberFormat, step: str, where: str) -> float:
-    value = form.read(cell) if is_filled(cell) else np.nan
-    if value is None or abs(value) > LARGEST:
-        raise series_number_error(cell, step, where, value)
-    return value
 
 
 def _read_constant(cell: Any, form: NumberFormat) -> Any:

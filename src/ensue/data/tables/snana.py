@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Listener
 from ensue.data.files import get_suffix
 from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME
 from ensue.data.readers.lines import read_lines
@@ -65,10 +65,8 @@ def report_simulated(
             f"simulated column{'s' * (len(named) > 1)} used as input, as requested: "
             f"{', '.join(named)}"
         )
-        hint = "remove it, unless it is also known at prediction time"
-        listener.on_finding(Finding(str(path), what, hint))
+        listener.report(path, what, "remove it, unless it is also known at prediction time")
     # Of a file of SNANA, columns that are not named are never read.
     elif get_suffix(path) != ".dat" and (left := [one for one in truths if one not in targets]):
         what = f"left out as truth of a simulation: {', '.join(left)}"
-        hint = "to use them, name every column of values with --value"
-        listener.on_finding(Finding(str(path), what, hint))
+        listener.report(path, what, "to use them, name every column of values with --value")

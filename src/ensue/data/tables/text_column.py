@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
+from ensue.data.contract import SILENT, Listener, Piece, Reader
 from ensue.data.tables.labelled import LabelledTable
 from ensue.data.tables.rows import ROWS, check_endings
 
@@ -31,8 +31,7 @@ class TableReader(Reader):
         """Yield one piece per row."""
         how = self.how.resolved(self.files, SILENT, labelled=False)
         if not self.how.text:
-            what = f"the text is read from column {how.text!r}"
-            listener.on_finding(Finding(str(self.files[0]), what))
+            listener.report(self.files[0], f"the text is read from column {how.text!r}")
         empty = 0
         for one in how.build(self.files, labelled=False).examples(listener):
             if one.content:
@@ -40,4 +39,4 @@ class TableReader(Reader):
             empty += not one.content
         if empty:
             some = f"{empty:,} row{'s' * (empty > 1)}"
-            listener.on_finding(Finding(str(self.files[0]), f"{some} without text left out"))
+            listener.report(self.files[0], f"{some} without text left out")

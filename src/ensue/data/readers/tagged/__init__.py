@@ -16,7 +16,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.files import get_suffix
 from ensue.data.labelled import Example, LabelledReader
 from ensue.data.readers.lines import read_lines
@@ -172,7 +172,7 @@ class TaggedReader(LabelledReader):
             flag_hint = (
                 FOR_USE if not self.tagged else None if self.remembered else others + FOR_TRAINING
             )
-            listener.on_finding(Finding(str(path), f"read as {described}", flag_hint))
+            listener.report(path, f"read as {described}", flag_hint)
 
     def _read_json(self, path: Path, listener: Listener) -> Iterator[Example]:
         lists = JsonLists(self.settings, self.tagged)
