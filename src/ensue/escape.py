@@ -1,4 +1,4 @@
-"""Escaping of untrusted text for terminals, HTML and Markdown.
+"""Escaping of untrusted text for terminals, CSV, HTML and Markdown.
 
 Labels, samples, and names of files and columns come from files that others may have made. JSON and
 data files stay exact. All text written for people passes one of these functions.
@@ -6,8 +6,12 @@ data files stay exact. All text written for people passes one of these functions
 
 from __future__ import annotations
 
+import csv
 import html
 import re
+from collections.abc import Iterable
+from io import StringIO
+from typing import Any
 
 CONTROLS = "\x00-\x1f\x7f-\x9f"
 """Control characters C0, delete and C1: escape sequences could set titles or answer prompts."""
@@ -35,6 +39,13 @@ def for_terminal(text: str, lines: bool = False) -> str:
     'two\n\tlines'
     """
     return (_IN_LINES if lines else _UNSEEN).sub(_escape, text)
+
+
+def csv_line(cells: Iterable[Any]) -> str:
+    """Write a line of CSV."""
+    line = StringIO(newline="")
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
 
 
 def for_html(text: str, code: bool = False) -> str:

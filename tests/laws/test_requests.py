@@ -4,7 +4,6 @@ and a complete schema."""
 import json
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import tiny_runs
 
 import ensue
-from ensue.cli.main import main
+from ensue.cli.main import app, main
 from ensue.errors import SettingError
 from ensue.settings import read, read_arguments
 from ensue.tasks import TASKS, VERBS
@@ -20,8 +19,7 @@ from ensue.tasks import TASKS, VERBS
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_field_of_a_request_is_a_flag(verb: str) -> None:
-    command = import_module(f"ensue.cli.{verb}").app
-    flags = {name for one in command.assemble_argument_collection() for name in one.names}
+    flags = {name for one in app[verb].assemble_argument_collection() for name in one.names}
     assert {f"--{name.replace('_', '-')}" for name in VERBS[verb].request.model_fields} <= flags
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter, Token
+
+from ensue.tasks import Verb
 
 
 def _read(_kind: Any, tokens: Sequence[Token]) -> int:
@@ -29,12 +31,10 @@ Typed: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A file or folder, a text, or - for standard input; `read_data` decides which."""
 
 
-def read_data(
-    typed: str, out: Path | None, verb: str, endings: Collection[str] | None = None
-) -> Path | str:
+def read_data(typed: str, out: Path | None, verb: Verb) -> Path | str:
     """Return a path for the name of a file or folder and for -, and a text as it is.
 
-    One word that ends as files do is the name of a file: in one of `endings`, or in any. Raises
+    One word that ends as files of the verb do is the name of a file. Raises
     DataError if there is no such file, no text, or the output `out` would overwrite the data.
     """
     from ensue.data.files import existing_path, get_suffix, refuse_undecoded
@@ -43,15 +43,15 @@ def read_data(
 
     if typed == str(STDIN):
         return STDIN
-    refuse_undecoded(typed, verb)
+    refuse_undecoded(typed, verb.name)
     if path := existing_path(typed):
         if out and path.resolve() in (out.resolve(), *out.resolve().parents):
             what, hint = "the output would overwrite the data", "name another file with --out"
             raise DataError(what, where=str(out), hint=hint)
         return path
     if not typed.strip():
-        raise DataError("the text is empty", where=verb, hint="give some text, or a file")
-    suffix = get_suffix(Path(typed))
+        raise DataError("the text is empty", where=verb.name, hint="give some text, or a file")
+    suffix, endings = get_suffix(Path(typed)), verb.check.endings
     if len(typed.split()) == 1 and (suffix in endings if endings else suffix):
         hint = "check the spelling; a text of one word can be given by way of -"
         raise DataError("there is no such file", where=typed, hint=hint)

@@ -37,7 +37,7 @@ def forecast(
         json: Print JSON Lines, one object a series.
     """
     from ensue.cli.evaluate import open_inputs, refuse_unknown
-    from ensue.cli.output import print_json, show_line
+    from ensue.cli.output import show_line, write_answers
     from ensue.cli.progress import Heartbeat, follow_answer, open_run
     from ensue.data.contract import Listener
     from ensue.tasks.forecast.trained import SeriesForecast
@@ -60,8 +60,7 @@ def forecast(
             progress(Working("drawing the plot"))
             draw(model, forecasts, given.panel, plot, tests=file is None)
     if json:
-        for one in answers:
-            print_json(one.to_json())
+        write_answers(answers, None, None)
         return
     show_forecasts(forecasts)
     if plot is not None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from ensue.cli.flags import FLAGS
-from ensue.cli.output import Output, csv_line, show_finding, show_line, write_answers
+from ensue.cli.output import Output, show_finding, show_line, write_answers
 from ensue.escape import for_terminal
 from ensue.tasks.generate import GenerateRequest
 
 if TYPE_CHECKING:
-    from ensue.tasks.generate.steps.trained import GeneratedSteps, StepGenerator
+    from ensue.tasks.generate.steps.trained import StepGenerator
     from ensue.tasks.generate.trained import GeneratedText, TextModel
 
 app = App(name="generate")
@@ -115,9 +115,7 @@ def print_samples(
 
     Several texts have a heading each, unless they are lines without novelty.
     """
-    from ensue.cli.progress import Heartbeat, follow_answer
-    from ensue.data.contract import Listener
-    from ensue.training.contract import Working
+    from ensue.cli.progress import answering
 
     request = request.model_copy(update={"novelty": request.novelty or as_json})
     headed = request.samples > 1 and (model.codec.end is None or request.novelty)
@@ -129,9 +127,7 @@ def print_samples(
         return f"{heading}{prompt}{sample.text}\n{novelty}"
 
     what = "generating, and searching the training data for copies"
-    with Heartbeat(follow_answer()) as progress:
-        progress(Working(what if request.novelty else "generating"))
-        answers = progress.each(model.answer(request, prompt, Listener(progress.note)))
+    with answering(model, request, prompt, what if request.novelty else "generating") as answers:
         write_answers(answers, out, None if as_json else lambda found: map(format_text, found))
 
 
@@ -145,23 +141,18 @@ def write_records(
 ) -> None:
     """Generate sequences and write them; `prompt` is the file of a table, or empty."""
     from ensue.atomic_io import write_atomically
-    from ensue.cli.progress import Heartbeat, follow_answer
-    from ensue.data.contract import Listener
+    from ensue.cli.progress import answering
     from ensue.data.files import spool_stdin
     from ensue.inspection.pictures import check_ending, draw_sequences, render
-    from ensue.training.contract import Working
 
     if plot is not None:
         check_ending(plot)
-    with Heartbeat(follow_answer()) as progress:
-        progress(Working("generating"))
-        listener = Listener(progress.note)
+    with ExitStack() as stack:
+        path = Path(prompt) if prompt else None
         if prompt == "-":
-            with spool_stdin(name=lambda first: "prompt.csv") as (path, _):
-                answers = list(model.answer(request, path, listener))
-        else:
-            answers = list(model.answer(request, Path(prompt) if prompt else None, listener))
-    write_answers(answers, out, None if as_json else lambda found: _to_csv(found, model))
+            path, _ = stack.enter_context(spool_stdin(name=lambda first: "prompt.csv"))
+        answers = list(stack.enter_context(answering(model, request, path, "generating")))
+    write_answers(answers, out, None if as_json else model.lines)
     if plot is not None:
         # New sequences have ids of their own, and share the empty prompt.
         first = [one for one in answers if one.prompt is answers[0].prompt]
@@ -171,14 +162,3 @@ def write_records(
         )
         if out is not None:
             show_line(f"plot written: {plot}")
-
-
-def _to_csv(found: Iterable[GeneratedSteps], model: StepGenerator) -> Iterator[str]:
-    """Yield lines of CSV: sequence, sample and step, and then the columns of training."""
-    names = model.codec.names
-    own = [f"{name} (data)" if name in ("sample", "step") else name for name in names]
-    id = model.table.id or "sequence"
-    yield csv_line([id if id not in names else "sequence", "sample", "step", *own])
-    for one in found:
-        for step, row in enumerate(one.steps, len(one.prompt) + 1):
-            yield csv_line([one.sequence, one.number + 1, step, *(row[column] for column in names)])

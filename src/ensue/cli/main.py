@@ -10,6 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -52,7 +53,9 @@ COMMANDS = {
     "list": "List tasks, models, cells, heads, codecs, formats or demos.",
 }
 for command, about in COMMANDS.items():
-    app.command(f"ensue.cli.{command}:app", name=command, help=about)
+    own = find_spec(f"ensue.cli.{command}")
+    place = f"ensue.cli.{command}:app" if own else f"ensue.cli.answer:{command}"
+    app.command(place, name=command, help=about)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +28,6 @@ def as_json(values: Mapping[str, Any]) -> str:
     from ensue.settings import to_finite
 
     return json.dumps(to_finite(values), allow_nan=False, default=str)
-
-
-def csv_line(cells: Iterable[Any]) -> str:
-    """Write a line of CSV."""
-    line = StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 def show_line(text: str, lines: bool = False) -> None:

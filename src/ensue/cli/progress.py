@@ -21,6 +21,7 @@ from ensue.training.contract import Callback, Event, Note, Progress, Reading, Sa
 if TYPE_CHECKING:
     from ensue.data.contract import Finding
     from ensue.settings import Settings
+    from ensue.tasks.contract import Trained
 
 T = TypeVar("T")
 PLAIN_SECONDS = 8.0
@@ -157,28 +158,28 @@ def _activity(event: Event) -> str | None:
     return "reading the data" if isinstance(event, Reading) else None
 
 
-def open_run(run: Path, task: str, kind: str | None = None) -> Any:
-    """Open a run of a task, and report it where checking the checksums takes long."""
+def open_run(run: Path, task: str, kind: str | None = None, typed: str = "") -> Any:
+    """Open a run of a task, and report it where checking the checksums takes long.
+
+    `typed` is the argument for data.
+    """
     from ensue import api
 
-    with Heartbeat(follow_answer()) as progress:
+    with Heartbeat(follow_answer(typed)) as progress:
         progress(Working("opening the run"))
         return api.open(run, task, kind)
 
 
 @contextmanager
 def answering(
-    run: Path, verb: str, request: Settings, data: Path | str, activity: str
-) -> Iterator[tuple[Any, Iterator[Any]]]:
-    """Open a run, and yield its model with the answers to a request; notes are printed."""
-    from ensue import api
+    model: Trained, request: Settings, data: Path | str | None, activity: str
+) -> Iterator[Iterator[Any]]:
+    """Yield the answers of a model to a request; notes are printed."""
     from ensue.data.contract import Listener
 
     with Heartbeat(follow_answer(str(data))) as progress:
-        progress(Working("opening the run"))
-        model = api.open(run, verb)
         progress(Working(activity))
-        yield model, progress.each(model.answer(request, data, Listener(progress.note)))
+        yield progress.each(model.answer(request, data, Listener(progress.note)))
 
 
 class Plain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -71,6 +71,10 @@ class Trained(ABC):
         `data` is a prompt, a text, a list of examples, a table of series, or the Path of a file; a
         string is never the name of a file to a verb that takes texts. Raises UserError.
         """
+
+    def lines(self, answers: Iterable[Any]) -> Iterator[str]:
+        """Write answers for people, each as soon as it is there: what `ensue VERB` prints."""
+        return (f"{one}\n" for one in answers)
 
     @property
     def report(self) -> str:

@@ -35,6 +35,12 @@ class Verb:
     """Help of `ensue train VERB`."""
     training_data: str
     """Help of the data of `ensue train VERB`."""
+    data: str = "File or folder in the format of training, a text, or - for standard input."
+    """Help of the data of `ensue VERB`, for a verb that has no command of its own in `cli/`."""
+    unit: str = "an example"
+    """What one answer is of."""
+    activity: str = "predicting"
+    """What progress says meanwhile."""
 
     @property
     def flags(self) -> Mapping[str, Mapping[str, Any]]:

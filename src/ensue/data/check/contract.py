@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,8 @@ class Check:
     """Settings of how data is read, by their names in the settings of a training."""
     run: Callable[[Report, Sequence[Path], Any], None]
     """Fills a report in, given files and settings."""
+    endings: Collection[str] = ()
+    """Endings of the names of its files; empty for any."""
     choices: Callable[[Sequence[Path], Mapping[str, str], Sequence[str]], Check] | None = None
     """The check of these files, flags and assignments, where there are several."""
 

@@ -7,6 +7,7 @@ from ensue.data.check.contract import Check
 from ensue.data.check.labels import check_labels
 from ensue.data.detect import get_given, guess_labelled_format
 from ensue.data.labelled_examples import LabelledSettings
+from ensue.data.tables.long import LONG_ROWS
 from ensue.settings import assign
 
 
@@ -18,4 +19,5 @@ def choose(files: Sequence[Path], flags: Mapping[str, str], assignments: Sequenc
     return Check(CHECK.content, {"data": chosen}, CHECK.run)
 
 
-CHECK = Check("labelled", {"data": LabelledSettings()}, check_labels, choose)
+ENDINGS = (".txt", ".ts", *LONG_ROWS)
+CHECK = Check("labelled", {"data": LabelledSettings()}, check_labels, ENDINGS, choose)

@@ -43,6 +43,7 @@ from ensue.tasks.classify import ClassifyRequest
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.inputs import as_columns, open_reader, rename_columns, with_training_names
 from ensue.tasks.classify.predicting import get_groups, get_targets, predict
+from ensue.tasks.classify.rows import format_rows
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
@@ -154,6 +155,10 @@ class LabelModel(Trained):
         """
         with open_reader(self, data, request.given, listener) as (reader, own):
             yield from self.predict(reader, own)
+
+    def lines(self, answers: Iterable[Prediction]) -> Iterator[str]:
+        """Write predictions as CSV."""
+        return format_rows(answers, self.labels)
 
     def predict(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Prediction]:
         """Predict each example of a reader, in chunks. Raises DataError.

@@ -21,4 +21,4 @@ def choose(files: Sequence[Path], flags: Mapping[str, str], assignments: Sequenc
     return STEPS if are_steps(files, get_encoding(parse_assignments(assignments))) else TEXT
 
 
-CHECK = Check(TEXT.content, TEXT.parts, TEXT.run, choose)
+CHECK = Check(TEXT.content, TEXT.parts, TEXT.run, choices=choose)

@@ -41,7 +41,7 @@ from ensue.tasks.in_memory import as_examples, as_paths
 from ensue.tasks.results import Scored, warn_if_trained_on
 from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.data import DATA
-from ensue.tasks.tag.inputs import read_inputs
+from ensue.tasks.tag.inputs import as_conllu, read_inputs
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
@@ -138,6 +138,10 @@ class TagModel(Trained):
         Raises DataError if there are none.
         """
         return self.tag_examples(read_inputs(self, data, request.read, listener), listener)
+
+    def lines(self, answers: Iterable[TaggedSentence]) -> Iterator[str]:
+        """Write tagged sentences as CoNLL-U."""
+        return (as_conllu(self, number, one) for number, one in enumerate(answers, 1))
 
     def tag_examples(
         self, sentences: Iterable[Example], listener: Listener = SILENT

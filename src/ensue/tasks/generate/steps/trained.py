@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from ensue.data.tables.long import LongTable, read_sample
 from ensue.decoding.nearest import Nearest, find_nearest
 from ensue.decoding.records import continue_records
 from ensue.errors import DataError, SettingError
+from ensue.escape import csv_line
 from ensue.evaluation.step_scoring import score_steps, summarise_nats
 from ensue.models.contract import StepModel
 from ensue.models.steps.pool import StepPool
@@ -76,6 +77,18 @@ class StepGenerator(Trained):
     ) -> None:
         self.run, self.model, self.codec = run, model, codec
         self.table = read(LongTable, table)
+
+    def lines(self, answers: Iterable[GeneratedSteps]) -> Iterator[str]:
+        """Write rows of CSV: sequence, sample and step, and then the columns of training."""
+        names = self.codec.names
+        own = [f"{name} (data)" if name in ("sample", "step") else name for name in names]
+        id = self.table.id or "sequence"
+        yield csv_line([id if id not in names else "sequence", "sample", "step", *own])
+        for one in answers:
+            for step, row in enumerate(one.steps, len(one.prompt) + 1):
+                yield csv_line(
+                    [one.sequence, one.number + 1, step, *(row[column] for column in names)]
+                )
 
     def generate(self, prompt: Any = None, **options: Any) -> list[dict[str, Any]]:
         """Generate the rows of one sequence, after those of the prompt if there is one."""

@@ -1,50 +1,16 @@
-"""`ensue classify`: predict labels of texts, or of the examples of a file."""
+"""Predictions as rows of CSV."""
 
 from __future__ import annotations
 
-import json as codec
+import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App
-
-from ensue.cli.flags import FLAGS, Typed, read_data
-from ensue.cli.output import csv_line, write_answers
-from ensue.tasks.classify import ClassifyRequest
+from ensue.data.codecs.labels import LabelCodec
+from ensue.escape import csv_line
 
 if TYPE_CHECKING:
-    from ensue.data.codecs.labels import LabelCodec
     from ensue.tasks.classify.trained import Prediction
-
-app = App(name="classify")
-
-
-@app.default
-def classify(
-    run: Path,
-    data: Typed,
-    /,
-    *,
-    request: Annotated[ClassifyRequest, FLAGS] = ClassifyRequest(),  # noqa: B008 - it is frozen
-    out: Path | None = None,
-    json: bool = False,
-) -> None:
-    """Predict labels; writes CSV rows with label, probabilities and prediction set.
-
-    Args:
-        run: Run folder.
-        data: File or folder in the format of training (labels may be missing), a text, or - for
-            standard input.
-        out: Output file; by default the standard output.
-        json: Write JSON Lines, one object an example.
-    """
-    from ensue.cli.progress import answering
-    from ensue.data.tables.long import LONG_ROWS
-
-    given = read_data(data, out, "classify", (".txt", ".ts", *LONG_ROWS))
-    with answering(run, "classify", request, given, "classifying") as (model, found):
-        write_answers(found, out, None if json else lambda found: format_rows(found, model.labels))
 
 
 def format_rows(predictions: Iterable[Prediction], labels: LabelCodec) -> Iterator[str]:
@@ -70,7 +36,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return codec.dumps(
+        return json.dumps(
             [float(_cell(one)) if isinstance(one, float) else one for one in value],
             ensure_ascii=False,
         )
