@@ -20,12 +20,12 @@ from torch.nn import functional as F
 from ensue.batch import Batch
 from ensue.data.codecs import TreeCodecSettings
 from ensue.data.contract import SILENT
-from ensue.data.demos import write_demo
 from ensue.data.feeds import ExampleFeed
 from ensue.data.labelled_examples import LabelledSettings
 from ensue.data.labelled_parts import prepare_labelled
 from ensue.data.readers.trees import Trees
 from ensue.models.tree import TreeModel, TreeSettings
+from ensue.tasks.demos import write_demo
 
 CELLS = ("binary", "child_sum", "plain")
 

@@ -20,12 +20,12 @@ from ensue.data.codecs import Characters, Subwords, Words
 from ensue.data.codecs.subwords import STRETCH
 from ensue.data.contract import SILENT, Corpus
 from ensue.data.dataset_writer import count_tokens, count_words, encode_corpus
-from ensue.data.demos import write_demo
 from ensue.data.demos.text import read_help_topics
 from ensue.data.feeds import Streams, Windows
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 from ensue.data.tables.rows import read_csv_rows
+from ensue.tasks.demos import write_demo
 from ensue.tasks.generate import evaluation
 
 SHARED = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[3] / "shared" / "data"))

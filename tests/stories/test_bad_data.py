@@ -12,13 +12,13 @@ import pytest
 from ensue.cli.main import main
 from ensue.data.codecs import CODECS, load_codec
 from ensue.data.contract import SILENT, Listener
-from ensue.data.demos import write_demo
 from ensue.data.files import find_files
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 from ensue.data.tables.rows import ROWS
 from ensue.errors import DataError, RunError, SettingError, UserError
 from ensue.tasks.check import check
+from ensue.tasks.demos import write_demo
 
 GOOD = "The quick brown fox jumps over the lazy dog.\n" * 40
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(100)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ensue.cli.main import main
-from ensue.data.demos import DEMOS, write_demo
 from ensue.settings import find_flags
 from ensue.tasks import TASKS, VERBS
 from ensue.tasks.check import check
+from ensue.tasks.demos import DEMOS, write_demo
 
 WORDS = ["sun", "rain", "wind", "snow", "fog"]
 REVIEWS = "text,label\n" + "".join(

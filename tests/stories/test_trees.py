@@ -15,9 +15,9 @@ import pytest
 
 from ensue import api
 from ensue.cli.main import main
-from ensue.data.demos import write_demo
 from ensue.data.readers.trees import FORM, Trees
 from ensue.models.tree import TreeModel
+from ensue.tasks.demos import write_demo
 from ensue.training.contract import Event, Progress
 
 SETTINGS = [

@@ -16,10 +16,10 @@ import tomli_w
 from ensue.atomic_io import format_errors, write_errors
 from ensue.cache import Cache
 from ensue.data.dataset import CONTENTS, Dataset, Prepared
-from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
 from ensue.settings import Settings, read_stored
+from ensue.tasks.demos import DEMOS
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import ABOUT, Run
 

@@ -1,19 +1,7 @@
 """Demo data sets that are made on this machine, so that every verb works without a download."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from ensue.atomic_io import write_atomically
-from ensue.data.demos.ball import simulate_balls
-from ensue.data.demos.code import read_code
-from ensue.data.demos.modules import read_module_lines
-from ensue.data.demos.names import list_names
-from ensue.data.demos.sunspots import load_sunspots
-from ensue.data.demos.text import read_help_topics
-from ensue.data.demos.tokens import tag_code
-from ensue.data.demos.trees import parse_code
-from ensue.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -34,98 +22,3 @@ class Demo:
     """Extension of the file."""
     others: Mapping[str, str] = field(default_factory=dict)
     """Further verbs that may train on it, and the format that each reads it as."""
-
-
-DEMOS: dict[str, Demo] = {
-    "text": Demo(
-        "generate",
-        "text",
-        "English: the help topics that come with CPython (pydoc_data.topics) without their "
-        "tables, 400,000 characters; they differ a little from one version of Python to the next",
-        read_help_topics,
-    ),
-    "code": Demo(
-        "generate",
-        "text",
-        "Python: two million characters of CPython's standard library, its top-level modules in "
-        "the order of their names; they differ from one version of Python to the next",
-        read_code,
-    ),
-    "names": Demo(
-        "generate",
-        "lines",
-        "first names of twelve countries, from Faker (the extra `demos`), one a line; they differ "
-        "by its version",
-        list_names,
-    ),
-    "ball": Demo(
-        "forecast",
-        "series",
-        "24 balls that bounce in a box, simulated: their positions x and y in metres every 0.04 "
-        "s, with errors of 5 mm; given the path, where does it go next?",
-        simulate_balls,
-        ".csv",
-        {"generate": "steps"},
-    ),
-    "sunspots": Demo(
-        "forecast",
-        "series",
-        "sunspot numbers of the years 1700 to 2008, from statsmodels (the extra `demos`)",
-        load_sunspots,
-        ".csv",
-    ),
-    "modules": Demo(
-        "classify",
-        "table",
-        "lines of Python: from ten modules of CPython's standard library, each labelled with its "
-        "own; they differ from one version of Python to the next",
-        read_module_lines,
-        ".jsonl",
-    ),
-    "tokens": Demo(
-        "tag",
-        "tsv",
-        "Python: lines of small modules of CPython's standard library, cut into words and signs, "
-        "each tagged by Python's own tokeniser with the token that it is a piece of; they differ "
-        "between versions of Python",
-        tag_code,
-        ".tsv",
-    ),
-    "ast": Demo(
-        "classify",
-        "trees",
-        "trees: the longest expressions in CPython's standard library; the kind of each part is "
-        "to be predicted from its words alone; they differ from one version of Python to the next",
-        parse_code,
-    ),
-}
-"""Demos by name."""
-
-
-def demo_name(data: Sequence[Path], task: str, usual: str) -> str | None:
-    """Return the name of the demo that `data` means, or None for files; no data means `usual`.
-
-    A folder of a run that is named like a demo does not hide the demo. Raises DataError if the demo
-    is for another verb.
-
-    >>> demo_name([], "generate", "text"), demo_name([Path("notes.txt")], "generate", "text")
-    ('text', None)
-    """
-    name = str(data[0]) if data else usual
-    if (
-        len(data) > 1
-        or name not in DEMOS
-        or (data and data[0].exists() and not (data[0] / "run.toml").exists())
-    ):
-        return None
-    if task not in (DEMOS[name].task, *DEMOS[name].others):
-        hint = f"use it with `ensue train {DEMOS[name].task} {name}`"
-        raise DataError(f"the demo is not for {task}", where=name, hint=hint)
-    return name
-
-
-def write_demo(name: str, folder: Path) -> Path:
-    """Write a demo into a folder and return its path. Raises UserError if a package is missing."""
-    path = folder / f"{name}{DEMOS[name].ending}"
-    write_atomically(path, DEMOS[name].text().encode())
-    return path

@@ -10,7 +10,6 @@ from ensue.cache import Cache
 from ensue.data.codecs import load_content
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Prepared
-from ensue.data.demos import demo_name, write_demo
 from ensue.data.labelled import LabelledReader
 from ensue.data.labelled_examples import find_files_by_part, open_readers
 from ensue.data.labelled_parts import LabelledParts, prepare_labelled
@@ -19,6 +18,7 @@ from ensue.settings import to_plain
 from ensue.tasks.cached import DataSource
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.demos import demo_name, write_demo
 from ensue.tasks.proposal import change
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run

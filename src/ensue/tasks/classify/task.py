@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from ensue.data.codecs import CONTENT_SETTINGS
-from ensue.data.demos import DEMOS, demo_name
 from ensue.data.detect import get_given, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
@@ -23,6 +22,7 @@ from ensue.tasks.classify.settings import (
 from ensue.tasks.classify.trained import open_classifier
 from ensue.tasks.classify.training import TRAINING
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.demos import DEMOS, demo_name
 from ensue.tasks.pipeline import train
 from ensue.tasks.pretrained import refuse_pretrained
 from ensue.tasks.proposal import (

@@ -13,7 +13,6 @@ import numpy as np
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Array, Dataset, Examples, Prepared
-from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
 from ensue.data.series.backtest import Layout, Origins, describe, find_origins, get_span, lay_out
 from ensue.data.series.panel import Panel
@@ -26,6 +25,7 @@ from ensue.models.distributions import Forecast
 from ensue.models.forecaster_contract import Sizes
 from ensue.models.names import is_network
 from ensue.tasks.cached import DataSource
+from ensue.tasks.demos import demo_name, write_demo
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from ensue.data.demos import demo_name
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.statistical import StatisticalSettings, load_library
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.demos import demo_name
 from ensue.tasks.forecast.data import DEMO
 from ensue.tasks.forecast.plot import BACKTEST
 from ensue.tasks.forecast.report import SERIES

@@ -9,11 +9,11 @@ from typing import Any
 
 from ensue.cache import Cache
 from ensue.data.dataset import Prepared
-from ensue.data.demos import DEMOS, demo_name, write_demo
 from ensue.data.prepare import LONG, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.text_parts import TextParts
 from ensue.tasks.cached import DataSource
+from ensue.tasks.demos import DEMOS, demo_name, write_demo
 from ensue.tasks.fitting import Budget
 from ensue.tasks.generate.pretrained import choose_codec
 from ensue.tasks.generate.settings import GenerateSettings

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ensue.data.demos import demo_name
 from ensue.data.files import find_files
 from ensue.data.settings import guess_format
 from ensue.models.names import is_network, resize
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import SizeName, assign, find_flags
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.demos import demo_name
 from ensue.tasks.generate.pretrained import refuse_contradictions, start_from
 from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.settings import MODELS, GenerateSettings

@@ -11,11 +11,11 @@ import numpy as np
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Prepared
-from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.word_vectors import read_vectors
 from ensue.data.tagged import TaggedParts, count_covered, encode_parts, read_tagged
 from ensue.tasks.cached import DataSource
+from ensue.tasks.demos import demo_name, write_demo
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.contract import Callback
 

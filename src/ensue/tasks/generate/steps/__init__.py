@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
-from ensue.data.demos import DEMOS, demo_name
 from ensue.data.detect import are_steps, get_encoding, parse_assignments
 from ensue.data.files import find_files
 from ensue.errors import DataError, SettingError
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.demos import DEMOS, demo_name
 from ensue.tasks.generate.steps.report import STEPS as REPORT
 from ensue.tasks.generate.steps.settings import MODELS, StepSettings
 from ensue.tasks.generate.steps.trained import open_steps

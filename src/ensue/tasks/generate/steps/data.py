@@ -9,10 +9,10 @@ from typing import Any
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Prepared
-from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
 from ensue.data.steps import StepData, encode_steps, read_steps
 from ensue.tasks.cached import DataSource
+from ensue.tasks.demos import demo_name, write_demo
 from ensue.tasks.generate.steps.settings import StepSettings
 from ensue.training.contract import Callback
 
