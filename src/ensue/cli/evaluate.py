@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from ensue.tasks.generate.trained import TextModel
 
 app = App(name="evaluate")
-
-TABLES = {".csv", ".tsv", ".jsonl", ".ndjson"}
-"""File extensions of tables in text form."""
 
 
 @app.default
@@ -61,7 +57,7 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         what = "--prequential cannot be combined with --lines, --surprising or --novelty"
         raise SettingError(what, where="evaluate", hint="leave one of them out")
     model = api.open(run)
-    refuse_columns(columns, model.run.about["task"])
+    refuse_columns(columns, model)
     if hasattr(model, "evaluate") and (
         lines or surprising or novelty or prequential or precision != "fp32"
     ):
@@ -96,11 +92,11 @@ def refuse_unknown(data: Sequence[Path], verb: str) -> None:
         raise SettingError(f"Unknown option: {unknown[0]}", hint=f"see `ensue {verb} --help`")
 
 
-def refuse_columns(columns: LabelledColumnOptions, task: str) -> None:
-    """Raise SettingError if columns are given for a run that is not of `classify`."""
+def refuse_columns(columns: LabelledColumnOptions, model: Any) -> None:
+    """Raise SettingError if columns are given for a model whose request has none."""
     from ensue.errors import SettingError
 
-    if columns.given and task != "classify":
+    if columns.given and not isinstance(columns, model.request):
         flag, hint = next(iter(columns.given)).replace("_", "-"), "leave it out"
         raise SettingError("column flags need a run of `classify`", where=f"--{flag}", hint=hint)
 
@@ -108,24 +104,11 @@ def refuse_columns(columns: LabelledColumnOptions, task: str) -> None:
 @contextmanager
 def open_inputs(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """Yield the files, with a temporary file of the standard input in place of `-`."""
-    from ensue.data.files import get_suffix, spool_stdin
-
-    usual = get_suffix(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt"
-
-    def name(first: bytes) -> str:
-        """Choose a file name whose extension fits the first bytes.
-
-        JSON Lines and CSV are told apart here; the reader of `tag` recognises its formats itself.
-        """
-        if model.run.about["task"] == "tag" or usual not in TABLES:
-            return "data.txt" if model.run.about["task"] == "tag" else f"data{usual}"
-        if first.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
-            return "data.jsonl"
-        return "data.csv" if usual in (".jsonl", ".ndjson") else f"data{usual}"
+    from ensue.data.files import spool_stdin
 
     with ExitStack() as stack:
         yield tuple(
-            stack.enter_context(spool_stdin(name=name))[0] if str(file) == "-" else file
+            stack.enter_context(spool_stdin(name=model.name_piped))[0] if str(file) == "-" else file
             for file in data
         )
 

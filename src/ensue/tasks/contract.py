@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ensue.data.contract import SILENT, Listener
+from ensue.data.files import get_suffix
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
 from ensue.settings import FlagField, Settings, find_flags, read_arguments
@@ -17,6 +19,9 @@ from ensue.tasks.results import CARD, PAGE, RESULT, Report
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 from ensue.training.settings import TrainingOptions
+
+TABLES = {".csv", ".tsv", ".jsonl", ".ndjson"}
+"""Endings of tables in text form."""
 
 
 class Choices(TrainingOptions):
@@ -75,6 +80,18 @@ class Trained(ABC):
     def lines(self, answers: Iterable[Any]) -> Iterator[str]:
         """Write answers for people, each as soon as it is there: what `ensue VERB` prints."""
         return (f"{one}\n" for one in answers)
+
+    def name_piped(self, first: bytes) -> str:
+        """Choose a file name for the standard input whose ending fits the first bytes.
+
+        It is that of the training data; JSON Lines and CSV are told apart.
+        """
+        usual = get_suffix(Path(str((self.run.about["sources"] or [""])[0]))) or ".txt"
+        if usual not in TABLES:
+            return f"data{usual}"
+        if first.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
+            return "data.jsonl"
+        return "data.csv" if usual in (".jsonl", ".ndjson") else f"data{usual}"
 
     @property
     def report(self) -> str:

@@ -143,6 +143,10 @@ class TagModel(Trained):
         """Write tagged sentences as CoNLL-U."""
         return (as_conllu(self, number, one) for number, one in enumerate(answers, 1))
 
+    def name_piped(self, first: bytes) -> str:
+        """The reader recognises all formats in a text file."""
+        return "data.txt"
+
     def tag_examples(
         self, sentences: Iterable[Example], listener: Listener = SILENT
     ) -> Iterator[TaggedSentence]:
