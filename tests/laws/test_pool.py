@@ -22,6 +22,7 @@ from ensue.models.pool import (
     fit_weights,
     mix_nats,
 )
+from ensue.models.quantile_pool import LEVELS, QuantileErrors
 
 DICE = np.random.default_rng(0)
 KINDS: dict[str, Any] = {
@@ -196,3 +197,14 @@ def test_a_few_items_do_not_speak_against_the_model_of_the_settings() -> None:
         assert choose_members(Likelihoods(pair), np.arange(5), settings).members == (1,)
     many = Likelihoods([np.tile(one, 100) for one in (other, own)])
     assert choose_members(many, np.arange(500), settings).members == (0,)
+
+
+def test_few_forecasts_leave_out_only_what_is_significantly_worse() -> None:
+    best = np.array([1, -2, 3, -1, 2, -3, 1, -2]).reshape(8, 1, 1) / 10
+    errors = [np.repeat(one, len(LEVELS), 2) for one in (20 * best, best[::-1] * 1.01, best)]
+    units = np.arange(8)
+    few = QuantileErrors(errors, 8)
+    assert choose_members(few, units, MixtureSettings()).members == (1, 2)
+    assert choose_members(few, units, MixtureSettings(use="always")).members == (0, 1, 2)
+    one = QuantileErrors([each[:1] for each in errors], 1)  # one forecast says nothing of the next
+    assert choose_members(one, units[:1], MixtureSettings()).members == (0, 1, 2)

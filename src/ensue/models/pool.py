@@ -27,6 +27,8 @@ ITERATIONS, CONVERGED = 1000, 1e-7
 """Limits of the fit: its iterations, and the change of a weight below which it ends."""
 EVIDENCE = 3.0
 """Least difference of two log-likelihoods that decides: "strong" for Kass & Raftery (1995)."""
+SIGNIFICANT = 0.05
+"""Level of the test that a model is worse than the best one."""
 ROUNDED = 1e-6
 """Loss in nats by which fits of the same mixture may differ."""
 HINT = "use the arrays of its training"
@@ -159,7 +161,7 @@ def choose_members(held: Held, units: NDArray[np.int64], settings: MixtureSettin
     `units` numbers the independent units that items belong to. The smallest choice is taken that is
     not worse than the mixture of all models by more than one standard error of the paired
     difference (Breiman et al. 1984, section 3.4.3), or by less than the gain of the settings. With
-    too few units to tell, all models are members.
+    too few units to tell, all models are members that are not significantly worse than the best.
     """
     members = tuple(range(held.count))
     weights = held.fit(members)
@@ -172,6 +174,10 @@ def choose_members(held: Held, units: NDArray[np.int64], settings: MixtureSettin
         best = own
     means = float(alone[best].mean()), float(everything.mean())
     loss, few = means[1], len(np.unique(units)) < held.fewest_units and len(members) > 1
+    if few and settings.use != "always":
+        members = tuple(n for n in members if not _is_worse(alone[n], alone[best], units))
+        weights = held.fit(members)
+        loss = float(held.losses(members, weights).mean())
     if few:
         return Choice(members, weights, loss, *means, best)
     single = settings.use != "always" or len(members) == 1
@@ -186,6 +192,17 @@ def choose_members(held: Held, units: NDArray[np.int64], settings: MixtureSettin
             break
         members, weights, loss = fewer, less, float(of_fewer.mean())
     return Choice(members, weights, loss, *means, best)
+
+
+def _is_worse(losses: Nats, reference: Nats, units: NDArray[np.int64]) -> bool:
+    """Whether losses are higher than the reference by a one-sided paired t-test at 5 %."""
+    from scipy.stats import ttest_1samp
+
+    numbers = np.unique(units, return_inverse=True)[1]
+    excess = np.bincount(numbers, (losses - reference).sum(1))
+    if len(excess) < 2 or not excess.std():
+        return False  # a single unit, or equal ones, show no spread
+    return bool(ttest_1samp(excess, 0, alternative="greater").pvalue < SIGNIFICANT)
 
 
 def fit_weights(logs: Nats) -> Nats:

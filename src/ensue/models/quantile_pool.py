@@ -2,8 +2,9 @@
 
 The weights minimise the CRPS of the validation part, in units of the naive error of each series.
 With few forecasts there they are shrunk to the inverse of the loss of each model (Bates & Granger
-1969), and all models are members: of 162 short series, each trained alone, the model that was best
-on one or two forecasts had a MASE that was 6 to 14 % higher than that of such a mixture.
+1969), and all models are members that are not significantly worse than the best: of 162 short
+series, each trained alone, the model that was best on one or two forecasts had a MASE that was 6 to
+14 % higher than that of such a mixture.
 """
 
 from __future__ import annotations
