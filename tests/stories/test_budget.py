@@ -27,14 +27,15 @@ from ensue.errors import RunError
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
+from ensue.models.ngram import budget as ngram_share
+from ensue.models.ngram.budget import Share, make_plan
 from ensue.tasks import fitting as learning
 from ensue.tasks import pipeline
 from ensue.tasks.fitting import RESERVED_SHARE, Budget, fit_baselines, remaining_training
 from ensue.tasks.generate import baselines as rivals
 from ensue.tasks.generate import data as text_data
-from ensue.tasks.generate import ngram_budget as ngram_share
 from ensue.tasks.generate import training as text_training
-from ensue.tasks.generate.ngram_budget import Share, make_plan
+from ensue.tasks.generate.baselines import share_for_baseline, share_for_model
 from ensue.training.contract import Event, Note, Progress, Reading, Working
 from ensue.training.settings import HardwareSettings, TrainingSettings
 
@@ -142,14 +143,14 @@ def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(
     train, codec = corpus(prose(20_000))
     monkeypatch.setattr(ngram_share, "SMALL", 10_000)
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
-    monkeypatch.setattr(ngram_share, "available_memory", lambda: 100_000)
+    monkeypatch.setattr(rivals, "available_memory", lambda: 100_000)
     plan = make_plan(
-        train, codec.size, NgramSettings(order=5), Share.for_model(NgramSettings(order=5))
+        train, codec.size, NgramSettings(order=5), share_for_model(NgramSettings(order=5))
     )
     assert plan is not None
     assert (plan.symbols, plan.highest_order, plan.memory) == (len(train), 5, 60_000)
     assert plan.expected_cost.endswith("in runs on disk")
-    beside = Share.for_baseline(NgramSettings(), 3.0, optional=True)
+    beside = share_for_baseline(NgramSettings(), 3.0, optional=True)
     assert (beside.seconds, beside.memory) == (36.0, 25_000)
     assert make_plan(train, codec.size, NgramSettings(), beside) is None
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensue.data.codecs import load_codec
-from ensue.data.contract import Codec, Corpus
+from ensue.data.contract import Codec, Corpus, Ids
 from ensue.data.dataset import Array, Dataset, Examples, check_ids
 from ensue.data.split import PARTS, Part
 
 COUNTS = ("characters", "bytes", "words", "tokens")
 UNKNOWN = "unknown"
 """The stream of unknown symbols: an example each, its steps the bytes of its spelling."""
+Counted = tuple[Ids, NDArray[np.int64]]
+"""Ids, and the offsets of their records."""
 
 
 @dataclass(frozen=True)
@@ -93,4 +96,21 @@ def _restore(
         unknown_nats=np.array(nats),
         unknown_bytes=np.array(unknown.steps["byte"]),
         unknown_sizes=unknown.lengths,
+    )
+
+
+def take_last(corpus: Corpus, most: int) -> Counted:
+    """Take the last `most` symbols; records are not split."""
+    if len(corpus) <= most:
+        return corpus.ids, corpus.offsets
+    if len(corpus.offsets) == 2:
+        return corpus.ids[-most:], np.array([0, most])
+    first = int(np.searchsorted(corpus.offsets, len(corpus) - most))
+    return corpus.ids[corpus.offsets[first] :], corpus.offsets[first:] - corpus.offsets[first]
+
+
+def concatenate(first: Counted, second: Counted) -> Counted:
+    """Concatenate two texts; each keeps its own beginning."""
+    return np.concatenate([first[0], second[0]]), np.concatenate(
+        [first[1], second[1][1:] + first[1][-1]]
     )

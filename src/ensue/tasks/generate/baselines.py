@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ensue.data.contract import Corpus, Ids
-from ensue.data.text_parts import TextParts
+from ensue.data.contract import Corpus
+from ensue.data.text_parts import TextParts, concatenate, take_last
 from ensue.evaluation.likelihood import Nats
 from ensue.evaluation.sampling import ScoredText
 from ensue.evaluation.unigram import Frequencies, symbol_counts
 from ensue.models.ngram import Ngram, NgramSettings, choose, count, fit
+from ensue.models.ngram.budget import Plan, Share, make_plan
 from ensue.settings import Settings
-from ensue.tasks.fitting import Fitted
-from ensue.tasks.generate.ngram_budget import Plan, Share, make_plan
+from ensue.tasks.fitting import BASELINES_SHARE, Fitted
 from ensue.training.contract import Callback, Note, Working
+from ensue.training.devices import available_memory
 
+BASELINE_MEMORY = 0.25
+"""Share of the free memory for an n-gram baseline; of the time it is BASELINES_SHARE."""
+MODEL_MEMORY = 0.6
+"""Share of the free memory for an n-gram that is the model; larger ones are counted on disk."""
 MORE_ORDERS = 5
 """Suggested increase of max_order where the highest order that was tried is the best."""
 
@@ -98,10 +101,6 @@ LARGEST_ORDER = 32
 """Upper limit of max_order."""
 
 
-Counted = tuple[Ids, NDArray[np.int64]]
-"""Ids, and the offsets of their records."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class NgramFit(Fitted):
     """A fitted n-gram, as the model that is used and as `tuned`.
@@ -170,6 +169,17 @@ def fit_ngram_baseline(
     return NgramFit(best, seconds, tuned=tuned, plan=plan, validation=validation, title=title)
 
 
+def share_for_model(settings: NgramSettings) -> Share:
+    """Give the requested model unlimited time."""
+    return Share(inf, settings.memory or int(MODEL_MEMORY * available_memory()), whole=True)
+
+
+def share_for_baseline(settings: NgramSettings, minutes: float, optional: bool = False) -> Share:
+    """Give a baseline its share; `minutes` are inf if the budget is not a time."""
+    memory = settings.memory or int(BASELINE_MEMORY * available_memory())
+    return Share(60 * BASELINES_SHARE * minutes, memory, optional=optional)
+
+
 def load_or_make_plan(
     parts: TextParts,
     settings: NgramSettings,
@@ -185,11 +195,7 @@ def load_or_make_plan(
     on_event(Working("planning the n-gram"))
     plan = make_plan(parts.train, parts.codec.size, settings, share)
     if plan is not None and plan.expected_cost:
-        what = (
-            f"the n-gram: {_amount(plan, parts.train)}, up to order "
-            f"{plan.highest_order}: {plan.expected_cost}"
-        )
-        on_event(Note(what))
+        on_event(Note(f"the n-gram: {plan.describe(parts.train)}: {plan.expected_cost}"))
     return plan
 
 
@@ -197,29 +203,4 @@ def note_cuts(plan: Plan, train: Corpus, settings: NgramSettings, share: Share) 
     """Describe what an n-gram has not counted, and the limit that caused it."""
     if not plan.cuts(train, settings):
         return ()
-    what = f"the n-gram counts {_amount(plan, train)}, up to order {plan.highest_order}"
-    return (f"{what}, to stay within {share}",)
-
-
-def _amount(plan: Plan, train: Corpus) -> str:
-    count = len(train)
-    if plan.symbols >= count:
-        return f"all {count:,} training symbols"
-    return f"the last {plan.symbols:,} of the {count:,} training symbols"
-
-
-def take_last(corpus: Corpus, most: int) -> Counted:
-    """Take the last `most` symbols; records are not split."""
-    if len(corpus) <= most:
-        return corpus.ids, corpus.offsets
-    if len(corpus.offsets) == 2:
-        return corpus.ids[-most:], np.array([0, most])
-    first = int(np.searchsorted(corpus.offsets, len(corpus) - most))
-    return corpus.ids[corpus.offsets[first] :], corpus.offsets[first:] - corpus.offsets[first]
-
-
-def concatenate(first: Counted, second: Counted) -> Counted:
-    """Concatenate two texts; each keeps its own beginning."""
-    return np.concatenate([first[0], second[0]]), np.concatenate(
-        [first[1], second[1][1:] + first[1][-1]]
-    )
+    return (f"the n-gram counts {plan.describe(train)}, to stay within {share}",)

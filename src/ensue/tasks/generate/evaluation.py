@@ -16,6 +16,7 @@ from ensue.data.dataset_writer import encode_corpus
 from ensue.data.files import find_files
 from ensue.data.readers.named_parts import get_scored_files
 from ensue.data.settings import DataSettings
+from ensue.data.text_parts import Counted, concatenate
 from ensue.decoding.novelty import Novelty
 from ensue.decoding.training_text import TrainingText
 from ensue.errors import DataError
@@ -30,7 +31,6 @@ from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel
 from ensue.settings import read
-from ensue.tasks.generate.baselines import Counted, concatenate
 from ensue.tasks.generate.trained import TextModel
 from ensue.tasks.generate.training import make_feed
 from ensue.tasks.results import warn_if_trained_on

@@ -11,7 +11,7 @@ import numpy as np
 
 from ensue.data.codecs import load_codec
 from ensue.data.contract import SILENT, Codec, Finding, Ids, Listener
-from ensue.data.text_parts import TextParts
+from ensue.data.text_parts import Counted, TextParts, concatenate, take_last
 from ensue.decoding.constraints.matching import Matching, only
 from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
@@ -26,7 +26,6 @@ from ensue.settings import Precision
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate import GenerateRequest
-from ensue.tasks.generate.baselines import Counted, concatenate, take_last
 from ensue.tasks.generate.data import DATA
 from ensue.tasks.generate.settings import GenerateSettings
 from ensue.tasks.held import open_model

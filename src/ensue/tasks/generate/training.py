@@ -8,7 +8,7 @@ from typing import Any
 
 from ensue.data.contract import Codec, Corpus
 from ensue.data.feeds import Feed, Records, ScoringFeed, Streams, Windows
-from ensue.data.text_parts import TextParts
+from ensue.data.text_parts import TextParts, take_last
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.scores import Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
@@ -17,6 +17,7 @@ from ensue.inspection.diagnostics import diagnose
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data, improves
 from ensue.models.names import is_network
 from ensue.models.ngram import NgramSettings
+from ensue.models.ngram.budget import Share
 from ensue.models.sequence import SequenceModel
 from ensue.tasks.fitting import MIN_TRAINING_SHARE, RESERVED_SHARE, Budget, Fitted
 from ensue.tasks.generate.baselines import (
@@ -28,10 +29,10 @@ from ensue.tasks.generate.baselines import (
     fit_simple,
     note_cuts,
     report_share,
-    take_last,
+    share_for_baseline,
+    share_for_model,
 )
 from ensue.tasks.generate.data import DATA
-from ensue.tasks.generate.ngram_budget import Share
 from ensue.tasks.generate.pretrained import FineTuning, score_validation
 from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.settings import MODELS
@@ -82,7 +83,7 @@ class GenerateTraining(Training[Any]):
         ngram, beside = settings.baseline, not is_network(settings.model)
         if settings.model != ngram:
             minutes = settings.training.minutes if beside else budget.left(MIN_TRAINING_SHARE) / 60
-            share = Share.for_baseline(ngram, minutes, optional=beside)
+            share = share_for_baseline(ngram, minutes, optional=beside)
             name = "ngram_beside" if beside else "ngram"
             before = run.about.get(name, {})
             found = _count(settings, ngram, data, share, before, on_event)
@@ -97,7 +98,7 @@ class GenerateTraining(Training[Any]):
     def fit(self, settings: Any, data: TextParts, on_event: Callback) -> Fitted:
         """Count the n-gram of the settings, on disk if there is too little memory."""
         found = _count(
-            settings, settings.model, data, Share.for_model(settings.model), {}, on_event
+            settings, settings.model, data, share_for_model(settings.model), {}, on_event
         )
         assert found is not None  # it is not optional
         return found

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, log2
+from math import isfinite, log2
 from time import perf_counter
 
 import numpy as np
 
 from ensue.data.contract import Corpus
-from ensue.models.ngram import NgramSettings, count, fit
+from ensue.models.ngram.counts import count
+from ensue.models.ngram.estimation import fit
+from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.smoothing import KneserNey
 from ensue.native import library
-from ensue.tasks.fitting import BASELINES_SHARE
-from ensue.training.devices import available_memory
 
-BASELINE_MEMORY = 0.25
-"""Share of the free memory for an n-gram baseline; of the time it is BASELINES_SHARE."""
-MODEL_MEMORY = 0.6
-"""Share of the free memory for an n-gram that is the model; larger ones are counted on disk."""
 SMALL = 1_000_000
 """So many symbols are counted without a plan: it takes a second, and 0.5 GB at order 9."""
 SAMPLE = 500_000
@@ -54,20 +50,6 @@ class Share:
         time = f" and {self.seconds:,.0f} s" if isfinite(self.seconds) else ""
         return f"its share of {self.memory / 1e9:.1f} GB{time}"
 
-    @staticmethod
-    def for_model(settings: NgramSettings) -> Share:
-        """Give the requested model unlimited time."""
-        return Share(inf, settings.memory or int(MODEL_MEMORY * available_memory()), whole=True)
-
-    @staticmethod
-    def for_baseline(settings: NgramSettings, minutes: float, optional: bool = False) -> Share:
-        """Give a baseline its share; `minutes` are inf if the budget is not a time."""
-        return Share(
-            60 * BASELINES_SHARE * minutes,
-            settings.memory or int(BASELINE_MEMORY * available_memory()),
-            optional=optional,
-        )
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -84,6 +66,15 @@ class Plan:
     def cuts(self, train: Corpus, settings: NgramSettings) -> bool:
         """Whether less is counted than the settings allow."""
         return self.symbols < len(train) or self.highest_order < settings.highest_order
+
+    def describe(self, train: Corpus) -> str:
+        """Say how much is counted."""
+        count = len(train)
+        if self.symbols >= count:
+            amount = f"all {count:,} training symbols"
+        else:
+            amount = f"the last {self.symbols:,} of the {count:,} training symbols"
+        return f"{amount}, up to order {self.highest_order}"
 
 
 def make_plan(train: Corpus, size: int, settings: NgramSettings, share: Share) -> Plan | None:
