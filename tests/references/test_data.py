@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from math import log
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 
 from ensue.data.codecs import Characters, Subwords, Words
+from ensue.data.codecs.cutting import cut_text
 from ensue.data.codecs.subwords import STRETCH
 from ensue.data.contract import SILENT, Corpus
 from ensue.data.dataset_writer import count_tokens, count_words, encode_corpus
@@ -26,7 +26,6 @@ from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 from ensue.data.tables.rows import read_csv_rows
 from ensue.tasks.demos import write_demo
-from ensue.tasks.generate import evaluation
 
 SHARED = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHAKESPEARE = SHARED / "tiny_shakespeare" / "input.txt"
@@ -117,8 +116,7 @@ def test_subwords_merge_the_example_of_the_paper():
 def test_the_chunks_of_a_text_that_goes_on_tear_no_word(words):
     text = " ".join(words)
     cuts = [text[begin : begin + 50] for begin in range(0, len(text), 50)]
-    with patch.object(evaluation, "CHUNK", 60):
-        chunks = list(evaluation.cut_text(cuts))
+    chunks = [chunk for (chunk,) in cut_text(cuts, 60)]
     assert "".join(chunks) == text
     assert all(0 < len(chunk) <= 60 for chunk in chunks)
     if "  " * 9 not in text:

@@ -16,7 +16,7 @@ from ensue.cli.train.options import LabelledColumnOptions
 from ensue.settings import Precision
 
 if TYPE_CHECKING:
-    from ensue.tasks.generate.evaluation import Evaluation
+    from ensue.evaluation.text_evaluation import TextEvaluation
     from ensue.tasks.generate.trained import TextModel
 
 app = App(name="evaluate")
@@ -148,7 +148,7 @@ def show_text(
         exact = found if options.precision == "fp32" else evaluation.evaluate(model, files)
         if options.novelty:
             progress(Working("searching the training data for copies"))
-        novelty = found.novelty() if options.novelty else None
+        novelty = evaluation.measure_novelty(model, found) if options.novelty else None
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
     if options.json:
         more = {"novelty": novelty.to_json()} if novelty else {}
@@ -223,7 +223,7 @@ def _cell(value: Any) -> str:
 
 
 def print_evaluation_json(
-    found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]
+    found: TextEvaluation, lines: bool, surprising: int, more: dict[str, Any]
 ) -> None:
     """Print an evaluation as one JSON object."""
     from dataclasses import asdict
@@ -256,7 +256,7 @@ def show_metrics(
     show_table(["metric", "value", "95 % interval"], rows, title=title)
 
 
-def show_lines(found: Evaluation) -> None:
+def show_lines(found: TextEvaluation) -> None:
     """Print the negative log-likelihood of each line."""
     from ensue.cli.tables import show_table
 
@@ -267,7 +267,7 @@ def show_lines(found: Evaluation) -> None:
     show_table(["line", "symbols", "nats", "nats per symbol"], rows)
 
 
-def show_surprising(found: Evaluation, count: int) -> None:
+def show_surprising(found: TextEvaluation, count: int) -> None:
     """Print the most surprising positions, each with the text before it."""
     from ensue.cli.progress import excerpt
     from ensue.cli.tables import show_table

@@ -20,10 +20,13 @@ from torch.distributions import Categorical, Distribution
 from torch.nn.functional import cross_entropy
 
 from ensue.batch import Batch
+from ensue.data.contract import Codec, Corpus
+from ensue.data.feeds import Feed, ScoringFeed, Streams
 from ensue.errors import RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram import Ngram
 from ensue.models.ngram.distribution import NextSymbol
+from ensue.models.parameters import get_device
 from ensue.models.pool import MixtureSettings
 from ensue.state import State, reset_rows
 
@@ -40,6 +43,11 @@ MIN_STEPS, MAX_PROBABILITIES_OF_MIN_STEPS = 1000, 20_000_000
 The second limit is in probabilities: 320 MB for the two models.
 """
 
+ROWS, MIN_STREAM, WARMUP = 32, 1000, 32
+"""Rows of one long text, their least length, and the symbols at the start of each that are ignored,
+for the network has no context there."""
+MAX_AT_ONCE = 1 << 22
+"""Probabilities that the network computes at once: 16 MB."""
 CHUNK = 1 << 16
 """Probabilities per chunk of a fit: arrays that fit a cache take a fifth of the time."""
 
@@ -228,6 +236,29 @@ def gather_fit_data(
 def max_steps(size: int) -> int:
     """Return the maximum number of steps that a fit uses for a vocabulary of this size."""
     return max(MAX_PROBABILITIES // size, min(MIN_STEPS, MAX_PROBABILITIES_OF_MIN_STEPS // size), 1)
+
+
+def fit_mixture_to_text(
+    network: Autoregressive, ngram: Ngram, text: Corpus, codec: Codec
+) -> MixtureFit:
+    """Fit the weights to a text that neither model has learned from."""
+    warmup = 0
+    if codec.end is None:
+        rows = min(max(len(text) // MIN_STREAM, 1), ROWS)
+        warmup = WARMUP if rows > 1 else 0
+        window = min(_get_window(rows, network.size), len(text) // rows)
+        batches: Feed = Streams(text, codec.start, rows, window)
+    else:
+        batches = ScoringFeed(text, codec.start, ROWS, _get_window(ROWS, network.size))
+    device = get_device(network)
+    there = (
+        batch.map(lambda array: torch.tensor(array, device=device)) for batch in batches.epoch(0)
+    )
+    return fit_mixture(gather_fit_data(network, ngram, there, len(text), warmup))
+
+
+def _get_window(rows: int, size: int) -> int:
+    return min(max(MAX_AT_ONCE // (rows * size), 1), 1024)
 
 
 def fit_mixture(data: FitData) -> MixtureFit:

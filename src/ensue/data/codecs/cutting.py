@@ -1,4 +1,4 @@
-"""Positions at which a stream of text may be cut without splitting a word."""
+"""Cut a stream of text without splitting a word or a record."""
 
 from __future__ import annotations
 
@@ -38,3 +38,28 @@ def recut(texts: Iterable[str], cut: Callable[[str], int]) -> Iterator[str]:
             held.append(text[place:])
     if held:
         yield "".join(held)
+
+
+def collect_records(records: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Collect whole records into chunks of `size` characters or more; the last may be shorter."""
+    pending: list[str] = []
+    for record in records:
+        pending.append(record)
+        if sum(map(len, pending)) >= size:
+            yield pending
+            pending = []
+    if pending:
+        yield pending
+
+
+def cut_text(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Cut one long text into chunks of at most `size` characters, each before a blank."""
+    pending = ""
+    for text in texts:
+        pending += text
+        while len(pending) > size:
+            place = find_last_blank(pending[:size]) or size
+            yield [pending[:place]]
+            pending = pending[place:]
+    if pending:
+        yield [pending]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ensue.data.codecs.cutting import find_last_blank, recut
+from ensue.data.codecs.cutting import collect_records, cut_text
 from ensue.data.contract import SILENT, Corpus, Finding, Ids, Listener, Reader
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.files import find_files
@@ -20,11 +17,9 @@ from ensue.data.text_parts import Counted, concatenate
 from ensue.decoding.novelty import Novelty
 from ensue.decoding.training_text import TrainingText
 from ensue.errors import DataError
-from ensue.evaluation.intervals import Chunks, Interval, intervals
-from ensue.evaluation.likelihood import Likelihood, Nats, paid
-from ensue.evaluation.line_scores import LineScore, by_line, line_numbers
+from ensue.evaluation.likelihood import Likelihood
 from ensue.evaluation.prequential import Point, prequential
-from ensue.evaluation.surprisal import SurprisingPlace, highest_surprisal
+from ensue.evaluation.text_evaluation import TextEvaluation
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
@@ -32,11 +27,11 @@ from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel
 from ensue.settings import read
 from ensue.tasks.generate.trained import TextModel
-from ensue.tasks.generate.training import make_feed
 from ensue.tasks.results import warn_if_trained_on
 from ensue.training import devices
 from ensue.training.gradient import GradientLearner
 from ensue.training.settings import TextTrainingSettings
+from ensue.training.text_feeds import make_feed
 
 CHUNK = 20_000
 """Characters of a chunk, which is scored and then trained on."""
@@ -50,39 +45,9 @@ def evaluate_prequentially(model: TextModel, data: Sequence[Path]) -> Iterator[P
     """Score files chunk by chunk, and train the model on each chunk after it is scored."""
     learner = _OnlineLearner(model)
     texts = (piece.text for piece in open_reader(model, data).pieces())
-    chunks = (
-        collect_records(texts)
-        if model.codec.end is not None
-        else ([stretch] for stretch in cut_text(texts))
-    )
-    return prequential(
-        (encode_corpus(chunk, model.codec) for chunk in chunks), learner.score, learner.learn
-    )
-
-
-def collect_records(records: Iterable[str]) -> Iterator[list[str]]:
-    """Collect whole records into chunks."""
-    pending: list[str] = []
-    for record in records:
-        pending.append(record)
-        if sum(map(len, pending)) >= CHUNK:
-            yield pending
-            pending = []
-    if pending:
-        yield pending
-
-
-def cut_text(texts: Iterable[str]) -> Iterator[str]:
-    """Cut one long text into chunks before a blank, so that no word is split."""
-    pending = ""
-    for text in texts:
-        pending += text
-        while len(pending) > CHUNK:
-            place = find_last_blank(pending[:CHUNK]) or CHUNK
-            yield pending[:place]
-            pending = pending[place:]
-    if pending:
-        yield pending
+    cut = cut_text if model.codec.end is None else collect_records
+    chunks = (encode_corpus(chunk, model.codec) for chunk in cut(texts, CHUNK))
+    return prequential(chunks, learner.score, learner.learn)
 
 
 class _OnlineLearner:
@@ -135,103 +100,23 @@ class _OnlineLearner:
         ).packed()
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The negative log-likelihood of a text by symbol, for totals, lines and places."""
-
-    model: TextModel
-    corpus: Corpus
-    nats: Nats
-    """Negative log-likelihood of each symbol, without the spelling of unknown ones."""
-    data: Sequence[Path]
-    """The files with the text; empty for the test part of the run."""
-    notes: tuple[str, ...] = ()
-    """Notes on how the files were read."""
-
-    @property
-    def likelihood(self) -> Likelihood:
-        """Likelihood of the complete text."""
-        return Likelihood.of(self.corpus, self.nats)
-
-    @property
-    def intervals(self) -> dict[str, Interval]:
-        """95 % intervals of the metrics."""
-        return intervals(Chunks.of(self.corpus, self.nats), self.likelihood)
-
-    def lines(self) -> list[LineScore]:
-        """Compute the cost of each line, including the spelling of unknown symbols."""
-        return by_line(paid(self.corpus, self.nats), self._line_numbers(), self.corpus.offsets)
-
-    def surprising(self, count: int = 10) -> list[SurprisingPlace]:
-        """Find the places of highest surprisal, the highest first."""
-        return highest_surprisal(self.nats, self._line_numbers(), self._text, count=count, apart=20)
-
-    def novelty(self) -> Novelty:
-        """Measure how much of the text occurs in the training data."""
-        if self.data:
-            pieces = open_reader(self.model, self.data).pieces()
-            text = ("" if self.model.codec.end is None else "\n").join(
-                piece.text for piece in pieces
-            )
-        else:
-            text = TrainingText((self.corpus,), self.model.codec).whole()
-        return self.model.novelty(text)
-
-    def _text(self, begin: int, end: int) -> str:
-        """Decode some symbols; unknown ones are spelled as in the files, if files were given."""
-        codec, corpus, pieces = self.model.codec, self.corpus, []
-        first, last = (
-            np.searchsorted(corpus.unknown_at, (begin, end)).tolist() if self.data else (0, 0)
-        )
-        for at, unknown in zip(
-            corpus.unknown_at[first:last].tolist(), self._unknowns[first:last], strict=True
-        ):
-            pieces += [codec.decode(corpus.ids[begin:at]), unknown]
-            begin = at + 1
-        pieces = [piece for piece in (*pieces, codec.decode(corpus.ids[begin:end])) if piece]
-        return ("" if codec.keeps_blanks else " ").join(pieces)
-
-    def _line_numbers(self) -> np.ndarray:
-        codec, corpus = self.model.codec, self.corpus
-        each = np.array([spelling.count(b"\n") for spelling in codec.spellings()])
-        if codec.end is not None:
-            each[codec.end] = 1
-        breaks = each[np.asarray(corpus.ids)]
-        if not self.data:
-            return line_numbers(breaks, corpus.offsets)
-        breaks[corpus.unknown_at] = [symbol.count("\n") for symbol in self._unknowns]
-        return line_numbers(breaks, corpus.offsets, np.array(self._lines_and_unknowns[0]))
-
-    @property
-    def _unknowns(self) -> list[str]:
-        return self._lines_and_unknowns[1]
-
-    @cached_property
-    def _lines_and_unknowns(self) -> tuple[Sequence[int], list[str]]:
-        """Read the line of each record and the unknown symbols again, which ids do not hold."""
-        codec, pieces = self.model.codec, open_reader(self.model, self.data).pieces()
-        firsts: Sequence[int] = [1]
-        if codec.end is None:
-            texts: Iterable[str] = recut((piece.text for piece in pieces), codec.split_point)
-        else:
-            firsts, texts = zip(*((piece.line, piece.text) for piece in pieces), strict=True)
-        return firsts, [symbol for text in texts for symbol, _ in codec.unknowns(text)]
-
-    def to_json(self) -> dict[str, Any]:
-        """Convert the metrics to plain JSON values."""
-        return self.likelihood.to_json(self.intervals) | (
-            {"notes": list(self.notes)} if self.notes else {}
-        )
-
-
-def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
+def evaluate(model: TextModel, data: Sequence[Path]) -> TextEvaluation:
     """Score files under a model; without files, the test part of its run. Raises DataError."""
     findings = list[Finding]()
     data = get_scored_files(data, data_settings(model), Listener(findings.append)) if data else data
     warn_if_trained_on(model.run, data, Listener(findings.append))
     corpus = read_corpus(model, data) if data else model.parts.test
     nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())
-    return Evaluation(model, corpus, nats, data, tuple(map(str, findings)))
+    reader = open_reader(model, data) if data else None
+    return TextEvaluation(model.codec, corpus, nats, reader, tuple(map(str, findings)))
+
+
+def measure_novelty(model: TextModel, found: TextEvaluation) -> Novelty:
+    """Measure how much of a text that was evaluated occurs in the training data."""
+    if found.reader is None:
+        return model.novelty(TrainingText((found.corpus,), model.codec).whole())
+    between = "" if model.codec.end is None else "\n"
+    return model.novelty(between.join(piece.text for piece in found.reader.pieces()))
 
 
 def data_settings(model: TextModel) -> DataSettings:

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ensue.data.contract import Codec, Corpus
-from ensue.data.feeds import Feed, Records, ScoringFeed, Streams, Windows
+from ensue.data.feeds import Feed
 from ensue.data.text_parts import TextParts, take_last
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.scores import Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.evaluation.unigram import Frequencies, symbol_counts, text_score
 from ensue.inspection.diagnostics import diagnose
-from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data, improves
+from ensue.models.mixture import Mixture, fit_mixture_to_text, improves
 from ensue.models.names import is_network
 from ensue.models.ngram import NgramSettings
 from ensue.models.ngram.budget import Share
@@ -38,10 +37,9 @@ from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.settings import MODELS
 from ensue.tasks.generate.trained import TextModel
 from ensue.tasks.pipeline import Baseline, Training
-from ensue.training import devices
 from ensue.training.contract import Callback, Note, Working
 from ensue.training.folder.run import METRICS, Run
-from ensue.training.settings import AutoBatchingSettings, RecordsSettings, WindowsSettings
+from ensue.training.text_feeds import make_feed
 
 VALIDATION_SYMBOLS = 100_000
 """Symbols of the validation part that are scored at each validation during training."""
@@ -50,17 +48,10 @@ MIN_VALIDATION_SYMBOLS, MAX_PROBABILITIES = 8_000, 300_000_000
 With 33,000 words, 100,000 took half a minute, and a training of two minutes did nothing else."""
 VALIDATION = ScoreSettings(batch_size=32, warmup=32)
 """During training the validation part is scored in parallel rows: fast, and nearly exact."""
-LONGEST_RECORD = 512
-"""Symbols; a longer record is split into several rows for training."""
-MIXTURE_ROWS, MIN_STREAM, MIXTURE_WARMUP = 32, 1000, 32
-"""Rows of the validation part on which the mixture is fitted, their least length, and the symbols
-at the start of each that are ignored, for the network has no context there."""
 SCORING_SHARE = 0.6
 """Share of the time after the training that goes into scoring."""
 NOVELTY_SECONDS = 1.5e-7
 """Seconds to search one character of the training data for copies of the samples."""
-PROBABILITIES = 1 << 22
-"""Probabilities that the network computes at once while the mixture is fitted: 16 MB."""
 
 
 class GenerateTraining(Training[Any]):
@@ -180,7 +171,10 @@ class GenerateTraining(Training[Any]):
             return fitted
         ngram = next(one for one in baselines if isinstance(one, NgramFit))
         on_event(Working("fitting the mixture"))
-        found = _fit_mixture(fitted.model, ngram, data)
+        # The n-gram must not have counted what the weights are fitted to.
+        ids, offsets = take_last(data.validation, validation_symbols(data.codec.size))
+        part = replace(data.validation, ids=ids, offsets=offsets)
+        found = fit_mixture_to_text(fitted.model, ngram.tuned, part, data.codec)
         use = improves(found, settings.mixture)
         better = min(found.network_nats, found.ngram_nats) - found.nats
         where = "the mixture's weights: on the validation part, where it is better by"
@@ -308,43 +302,3 @@ def _count(
 def validation_symbols(size: int) -> int:
     """Compute how many symbols each validation scores, by the size of the vocabulary."""
     return min(VALIDATION_SYMBOLS, max(MAX_PROBABILITIES // size, MIN_VALIDATION_SYMBOLS))
-
-
-def make_feed(batching: Any, codec: Codec, corpus: Corpus, seed: int) -> Feed:
-    """Make the training batches as one of TEXT_BATCHING says."""
-    if isinstance(batching, WindowsSettings):
-        return Windows(
-            corpus,
-            codec.start,
-            batching.batch_size,
-            batching.sequence_length,
-            batching.stride,
-            seed,
-            batching.loss_on,
-        )
-    whole = isinstance(batching, AutoBatchingSettings) and codec.end is not None
-    if not whole and not isinstance(batching, RecordsSettings):
-        return Streams(corpus, codec.start, batching.batch_size, batching.sequence_length)
-    return Records(corpus, codec.start, batching.batch_size, LONGEST_RECORD, seed)
-
-
-def _fit_mixture(network: SequenceModel, ngram: NgramFit, parts: TextParts) -> MixtureFit:
-    """Fit the mixture weights with an n-gram that has not counted the validation part."""
-    ids, offsets = take_last(parts.validation, validation_symbols(parts.codec.size))
-    part, start = replace(parts.validation, ids=ids, offsets=offsets), parts.codec.start
-    warmup = 0
-    if parts.codec.end is None:
-        rows = min(max(len(ids) // MIN_STREAM, 1), MIXTURE_ROWS)
-        warmup = MIXTURE_WARMUP if rows > 1 else 0
-        window = min(_mixture_window(rows, network.size), len(ids) // rows)
-        batches: Feed = Streams(part, start, rows, window)
-    else:
-        window = _mixture_window(MIXTURE_ROWS, network.size)
-        batches = ScoringFeed(part, start, MIXTURE_ROWS, window)
-    device = next(network.parameters()).device
-    there = (devices.to_device(batch, device) for batch in batches.epoch(0))
-    return fit_mixture(gather_fit_data(network, ngram.tuned, there, len(part), warmup))
-
-
-def _mixture_window(rows: int, size: int) -> int:
-    return min(max(PROBABILITIES // (rows * size), 1), 1024)
