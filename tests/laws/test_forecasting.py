@@ -12,6 +12,7 @@ import torch
 from stub_statsforecast import install
 
 from ensue.data.series.backtest import BacktestSettings, find_origins, lay_out
+from ensue.data.series.dataset import SeriesParts
 from ensue.data.series.frequency import Frequency
 from ensue.data.series.panel import Panel, Series
 from ensue.data.series.windows import Covariates, WindowGatherer
@@ -19,7 +20,7 @@ from ensue.decoding.forecasts import forecast
 from ensue.decoding.paths import sample_paths
 from ensue.decoding.uniform import uniform
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
-from ensue.evaluation.forecasting.metrics import number_blocks
+from ensue.evaluation.forecasting.metrics import compute_scales, number_blocks
 from ensue.heads.numbers import NUMBERS
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.contract import Loss
@@ -30,7 +31,6 @@ from ensue.models.quantile_pool import QuantilePool
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast.data import SeriesParts
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
@@ -342,7 +342,12 @@ def test_the_future_changes_no_baseline(name: str, monkeypatch: pytest.MonkeyPat
         forecast_of = fitting.walk_forward(found, prepared, origins_of)
         bands = fitting.calibrate(found, prepared).to_json()
         told.append(
-            (forecast_of.mean, forecast_of.quantile(0.9), prepared.scales(origins_of).naive, bands)
+            (
+                forecast_of.mean,
+                forecast_of.quantile(0.9),
+                compute_scales(prepared, origins_of).naive,
+                bands,
+            )
         )
     for one, other in zip(*told, strict=True):
         np.testing.assert_equal(one, other)

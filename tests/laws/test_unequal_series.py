@@ -11,14 +11,16 @@ import pytest
 from stub_statsforecast import LastValue, install
 
 from ensue.data.series.backtest import BacktestSettings, find_origins, lay_out
+from ensue.data.series.dataset import SeriesParts
 from ensue.data.series.frequency import Frequency
 from ensue.data.series.panel import Panel, Series
 from ensue.data.series.windows import Covariates, WindowGatherer
 from ensue.decoding.forecasts import forecast
 from ensue.errors import SettingError
+from ensue.models.forecaster_contract import Sizes
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
-from ensue.tasks.forecast.data import SeriesParts, read_into
+from ensue.tasks.forecast.data import read_into
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.training.folder.run import Run
 
@@ -164,7 +166,7 @@ def test_no_statistical_model_sees_later_steps_or_other_series(
             return super().forward(y, h, level)
 
     install(monkeypatch, AutoETS=Watched)
-    model = MODELS.resolve("ets").build(prepared.sizes)
+    model = MODELS.resolve("ets").build(Sizes.of(prepared.inputs()))
     model.every = every
     forecast(model, prepared.inputs(), at, seed=0, paths=0)
     assert len(seen) == len(at)

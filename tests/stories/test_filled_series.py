@@ -15,6 +15,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.series import read_panel
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
+from ensue.evaluation.forecasting.metrics import compute_scales
 from ensue.models.distributions import Normals, select
 
 
@@ -165,7 +166,7 @@ def test_filled_steps_are_no_truth(
     y = np.array([np.nan if step in holes else value("a", step) for step in range(84)])
     begin = 84 - prepared.layout.test
     scale = np.nanmean(np.abs(y[12:begin] - y[: begin - 12]))
-    assert prepared.scales(at).naive[0, 0] == pytest.approx(scale)
+    assert compute_scales(prepared, at).naive[0, 0] == pytest.approx(scale)
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     # Naive says what stands there, zero where that was filled in, and is scored by what came.
     last = np.nan_to_num(y)[at[:, 1] - 1]

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.data.series.panel import Series
+from ensue.data.series.windows import WindowGatherer
 from ensue.errors import RunError
 from ensue.heads.numbers import NumbersHead
 from ensue.models.contract import Loss
@@ -49,6 +50,13 @@ class Sizes:
     window: int
     horizon: int
     season: int
+
+    @classmethod
+    def of(cls, inputs: WindowGatherer) -> Sizes:
+        """Get the sizes of windows."""
+        layout = inputs.layout
+        steps = {name: getattr(layout, name) for name in ("window", "horizon", "season")}
+        return cls(**inputs.shape, **steps)
 
 
 class NextValues(ABC):

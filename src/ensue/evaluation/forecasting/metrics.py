@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.series.backtest import Origins
+from ensue.data.series.dataset import SeriesParts
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.intervals import Interval, widen_for_small_n
 from ensue.evaluation.scores import with_intervals
@@ -28,6 +29,18 @@ class Scales:
     spread: Rows
     """Standard deviation of the training part."""
 
+    @classmethod
+    def of(
+        cls, origins: Origins, before: Sequence[Values], train: Sequence[Values], season: int
+    ) -> Scales:
+        """Compute the scales from the steps of each series `before` its test, and of `train`."""
+        numbers = np.unique(origins[:, 0]).tolist()
+        scales = {
+            one: (naive_scale(before[one], season), observed_spread(train[one])) for one in numbers
+        }
+        rows = [scales[one] for one in origins[:, 0].tolist()]
+        return cls(*map(np.stack, zip(*rows, strict=True)))
+
 
 def naive_scale(history: Values, season: int) -> Rows:
     """Return the denominator of MASE: mean absolute seasonal difference, (channels,).
@@ -45,6 +58,14 @@ def observed_spread(values: Values) -> Rows:
     """Return the standard deviation of each column without NaN, or 1 if it is constant."""
     spread = np.sqrt(observed_mean((values - observed_mean(values)) ** 2))
     return np.where(spread > 0, spread, 1.0)
+
+
+def compute_scales(data: SeriesParts, origins: Origins) -> Scales:
+    """Compute the scales of errors of forecasts, from the data of a run before its test alone."""
+    observed = [one.observed for one in data.panel.series]
+    before = [one[:end] for one, end in zip(observed, data.ends("test"), strict=True)]
+    train = [one[: max(end, 2)] for one, end in zip(observed, data.ends("train"), strict=True)]
+    return Scales.of(origins, before, train, data.layout.season)
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,20 @@ import torch
 from numpy.typing import NDArray
 
 from ensue.data.series.backtest import Origins
+from ensue.data.series.dataset import SeriesParts, get_scaling
 from ensue.data.series.windows import WindowFeed, WindowGatherer
 from ensue.decoding.forecasts import forecast
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
-from ensue.evaluation.forecasting.metrics import non_overlapping, number_blocks
+from ensue.evaluation.forecasting.metrics import (
+    compute_scales,
+    non_overlapping,
+    number_blocks,
+)
 from ensue.models.distributions import Forecast, average, concatenate, select
-from ensue.models.forecaster_contract import HistoryForecaster
+from ensue.models.forecaster_contract import HistoryForecaster, Sizes
 from ensue.models.names import is_network
 from ensue.models.quantile_pool import LEVELS, QuantilePool
 from ensue.tasks.fitting import Fitted
-from ensue.tasks.forecast.data import SeriesParts, get_scaling
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import choose_device
 from ensue.training.folder.checkpoint import LoopState
@@ -38,7 +42,7 @@ CHUNK = 4096
 def fit_closed_form(settings: ForecastSettings, data: SeriesParts) -> Fitted:
     """Fit a model in closed form on the train part, selecting on the validation part."""
     began, inputs = perf_counter(), data.inputs(settings.model)
-    model = settings.model.build(data.sizes)
+    model = settings.model.build(Sizes.of(data.inputs()))
     if isinstance(model, HistoryForecaster):
         return Fitted(model, perf_counter() - began, settings=settings)
     model.fit(
@@ -75,7 +79,7 @@ def refit(fitted: Fitted, data: SeriesParts, ends: Sequence[int]) -> Fitted:
         model.refit(iterate_windows(inputs, origins))
         return replace(fitted, model=model)
     torch.manual_seed(settings.seed)
-    network = settings.model.build(data.sizes)
+    network = settings.model.build(Sizes.of(data.inputs()))
     learner = GradientLearner(network, training, choose_device(training.hardware))
     feed = WindowFeed(inputs, origins, training.batching.batch_size, settings.seed)
     done = 0
@@ -155,7 +159,7 @@ def hold_out(fitted: Fitted, data: SeriesParts) -> tuple[NDArray[np.float64], ND
     origins, (horizon, channels) = data.origins("validation"), (data.layout.horizon, data.channels)
     origins = origins[:: -(-len(origins) * horizon * channels // MAX_HELD_OUT)]
     found, target = _forecast(fitted, data, origins), data.inputs().targets(origins)
-    scales = data.scales(origins)
+    scales = compute_scales(data, origins)
     scale = np.where(np.isfinite(scales.naive), scales.naive, scales.spread)[:, None]
     errors = np.stack([(found.quantile(level) - target) / scale for level in LEVELS], 3)
     units = number_blocks(origins, horizon)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ensue.atomic_io import write_atomically
+from ensue.data.series.dataset import SeriesParts
 from ensue.data.series.panel import Panel, Series
 from ensue.escape import for_terminal
 from ensue.inspection.pictures import BLUE, INK, RED, check_ending, new_figure, render
-from ensue.tasks.forecast.data import DATA, SeriesParts
+from ensue.tasks.forecast.data import DATA
 from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
 from ensue.training.folder.run import Run
 

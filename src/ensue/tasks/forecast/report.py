@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 
 from ensue.data.series.backtest import describe_short
+from ensue.data.series.dataset import SeriesParts
 from ensue.data.tables.series_checks import list_names
 from ensue.decoding.forecasts import forecast
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
-from ensue.evaluation.forecasting.metrics import ScoredForecast, non_overlapping
+from ensue.evaluation.forecasting.metrics import ScoredForecast, compute_scales, non_overlapping
 from ensue.evaluation.scores import Score
 from ensue.inspection import diagnostics
 from ensue.inspection.pictures import draw_line
 from ensue.models.distributions import Forecast
+from ensue.models.forecaster_contract import Sizes
 from ensue.tasks.document import Section, paragraph, picture
-from ensue.tasks.forecast.data import SeriesParts
 from ensue.tasks.forecast.plot import BACKTEST, draw_tests
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.model_card import records
@@ -90,7 +91,7 @@ def diagnose(
     """Describe each probable fault of the training and of the backtest."""
     model, origins = scores[-1], data.origins("test")
     warnings = diagnostics.diagnose(run.rows(METRICS), [])
-    constant = np.unique(origins[np.isnan(data.scales(origins).naive).all(1), 0])
+    constant = np.unique(origins[np.isnan(compute_scales(data, origins).naive).all(1), 0])
     if len(constant):
         names = list_names([repr(data.panel.series[number].name) for number in constant])
         what = "MASE excludes series that never changed between seasons before the test"
@@ -116,9 +117,9 @@ def _count_wins(run: Run, data: SeriesParts, name: str) -> str:
     """Compare the median forecasts of the test that do not overlap with those of a naive method."""
     own = run.read_arrays(BACKTEST)
     target = data.inputs().targets(own["origins"])
-    scale = data.scales(own["origins"]).naive[:, None]
+    scale = compute_scales(data, own["origins"]).naive[:, None]
     scale = scale if np.isfinite(scale).any() else 1.0
-    naive = MODELS.resolve(name).build(data.sizes)
+    naive = MODELS.resolve(name).build(Sizes.of(data.inputs()))
     other = forecast(naive, data.inputs(), own["origins"], seed=0, paths=0).quantile(0.5)
     scaled = [np.abs(target - one) / scale for one in (own["median"], other)]
     rows = np.isfinite(scaled[0]).any((1, 2))

@@ -14,6 +14,7 @@ import torch
 from ensue.atomic_io import format_errors
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
+from ensue.data.series.dataset import SeriesParts, get_scaling
 from ensue.data.series.joining import append, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.series.windows import Scaling, WindowGatherer
@@ -35,10 +36,11 @@ from ensue.evaluation.forecasting.metrics import (
 )
 from ensue.models.baselines.window_features import WindowModel
 from ensue.models.distributions import Forecast
+from ensue.models.forecaster_contract import Sizes
 from ensue.models.quantile_pool import QuantilePool
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast import ForecastRequest
-from ensue.tasks.forecast.data import DATA, SeriesParts, get_scaling
+from ensue.tasks.forecast.data import DATA
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_paths
@@ -334,11 +336,11 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open the forecaster of a run. Raises RunError where its files are damaged."""
     prepared = DATA.load(run)
 
-    scalings = list[Scaling]()
+    scalings, sizes = list[Scaling](), Sizes.of(prepared.inputs())
 
     def build(one: ForecastSettings, arrays: Mapping[str, np.ndarray]) -> Any:
         scalings.append(get_scaling(one.model))
-        return one.model.build(prepared.sizes)
+        return one.model.build(sizes)
 
     def mix(models: Sequence[Any], arrays: Mapping[str, np.ndarray]) -> QuantilePool:
         even = np.full((len(models), prepared.layout.horizon), 1 / len(models))

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from ensue.data.series.dataset import SeriesParts
 from ensue.data.series.windows import WindowFeed
 from ensue.decoding.forecasts import BATCH_SIZE, forecast
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.forecasting.metrics import (
     ScoredForecast,
     compute_block_metrics,
+    compute_scales,
     number_blocks,
     score,
 )
@@ -28,7 +30,7 @@ from ensue.models.baselines.statistical import (
 )
 from ensue.models.contract import Predictor
 from ensue.models.distributions import Forecast
-from ensue.models.forecaster_contract import HistoryForecaster
+from ensue.models.forecaster_contract import HistoryForecaster, Sizes
 from ensue.models.parameters import get_device
 from ensue.models.quantile_pool import QuantileErrors, QuantilePool
 from ensue.settings import Settings
@@ -43,7 +45,7 @@ from ensue.tasks.forecast.backtest import (
     refit_at_end,
     walk_forward,
 )
-from ensue.tasks.forecast.data import DATA, SeriesParts, refuse_fractions
+from ensue.tasks.forecast.data import DATA, refuse_fractions
 from ensue.tasks.forecast.report import BACKTEST, SERIES, SIMPLE, diagnose, get_arrays, get_details
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.forecast.trained import ForecastModel
@@ -114,7 +116,7 @@ class ForecastTraining(Training[SeriesParts]):
 
     def build(self, settings: Any, data: SeriesParts) -> Any:
         """Build the network."""
-        return settings.model.build(data.sizes)
+        return settings.model.build(Sizes.of(data.inputs()))
 
     def fits(self, data: SeriesParts) -> int:
         """Count the refits too: each takes as long as the training, or less."""
@@ -226,4 +228,6 @@ TRAINING = ForecastTraining()
 
 def _score(data: SeriesParts, predicted: Forecast, conformal: ConformalIntervals) -> ScoredForecast:
     origins = data.origins("test")
-    return score(predicted, data.inputs().targets(origins), data.scales(origins), conformal)
+    return score(
+        predicted, data.inputs().targets(origins), compute_scales(data, origins), conformal
+    )

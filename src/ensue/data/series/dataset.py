@@ -1,0 +1,140 @@
+"""The series of a run, with the layout of its backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from ensue.data.contract import Finding
+from ensue.data.dataset import Array, Dataset, Examples, Prepared
+from ensue.data.series.backtest import (
+    BacktestSettings,
+    Layout,
+    Origins,
+    describe,
+    find_origins,
+    get_span,
+    lay_out,
+)
+from ensue.data.series.panel import Panel
+from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
+
+
+@dataclass(frozen=True)
+class SeriesParts(Dataset):
+    """The series of a run with the layout of its backtest, which places the parts in time."""
+
+    panel: Panel
+    layout: Layout
+    covariates: Covariates
+    short: Panel
+    """Series too short to train on; later rows may continue them, and then they can be forecast."""
+    every: int = 1
+    """One in so many origins is kept, to estimate the time of all."""
+    forecasts: dict[Any, Any] = field(default_factory=dict)
+    """Forecasts of models that are fitted at each origin, by model and origins."""
+
+    @property
+    def all_series(self) -> Panel:
+        """All series, including those that are too short to train on."""
+        return self.panel.with_series([*self.panel.series, *self.short.series])
+
+    def sample(self, every: int) -> Self:
+        """Keep one in `every` origins of each part."""
+        return replace(self, every=every)
+
+    @cached_property
+    def _gatherer(self) -> WindowGatherer:
+        return WindowGatherer(self.panel, self.layout, self.covariates)
+
+    def inputs(self, model: Any = None) -> WindowGatherer:
+        """Get the windows that are the input of a model, given by its settings."""
+        return self._gatherer.rescaled(get_scaling(model))
+
+    @property
+    def channels(self) -> int:
+        """Count the channels of each series."""
+        return len(self.panel.channels)
+
+    def origins(self, part: str) -> Origins:
+        """Get the origins of the forecasts of a part, rows of (series, step)."""
+        return find_origins(self.panel, self.layout, part)[:: self.every]
+
+    def origins_before(self, ends: Sequence[int]) -> Origins:
+        """Get all origins whose horizon lies before a step of each series, `ends`."""
+        layout = self.layout
+        pairs = [
+            (number, step)
+            for number, end in enumerate(ends)
+            for step in range(layout.min_context, end - layout.horizon + 1)
+        ]
+        return np.array(pairs, np.int64).reshape(-1, 2)[:: self.every]
+
+    def ends(self, part: str) -> list[int]:
+        """Get the step of each series where a part ends: "train", "rehearsal" or "test".
+
+        For "rehearsal" and "test" it is the end of everything before that part.
+        """
+        if part == "rehearsal":
+            return [get_span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
+        after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
+        return [max(len(one) - after, 0) for one in self.panel.series]
+
+    @property
+    def codecs(self) -> dict[str, Any]:
+        """Everything except the numbers, as plain JSON values."""
+        parts = {"panel": self.panel.to_json(), "layout": self.layout.to_json()}
+        return parts | {"covariates": self.covariates.to_json(), "short": self.short.to_json()}
+
+    @property
+    def streams(self) -> dict[str, Examples]:
+        """The steps of the series, and their known covariates; those of short series apart."""
+        return self.panel.streams("series") | self.short.streams("short")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the arrays as plain JSON values."""
+        return self.codecs
+
+    @classmethod
+    def from_json(
+        cls, streams: Mapping[str, Examples], tables: Mapping[str, Array], values: Mapping[str, Any]
+    ) -> Self:
+        """Restore from `to_json`. Raises ValueError for invalid values."""
+        panel, layout = Panel.of(streams, "series", values["panel"]), values["layout"]
+        short = panel.with_series([])
+        if "short" in streams:
+            short = Panel.of(streams, "short", values["short"])
+        covariates = Covariates.from_json(values["covariates"], panel)
+        made = cls(panel, Layout.from_json(layout), covariates, short)
+        least = made.layout.min_context + made.layout.test
+        if not panel.series or any(len(one) < least for one in panel.series):
+            raise ValueError("a series is shorter than context and test together")
+        return made
+
+
+def prepare_series(
+    panel: Panel,
+    settings: BacktestSettings,
+    fitted: bool,
+    files: Mapping[str, Any],
+    findings: Sequence[Finding] = (),
+) -> Prepared[SeriesParts]:
+    """Lay out the backtest of series; `files` are the fingerprints of their files.
+
+    `fitted` models learn without a training loop. Raises DataError.
+    """
+    layout, long = lay_out(panel, settings, fitted, next(iter(files), "series"))
+    panel, short = panel.parted(long)
+    ends = [max(len(one) - layout.test - layout.validation_steps, 0) for one in panel.series]
+    parts = SeriesParts(panel, layout, Covariates.fit(panel, ends), short)
+    about = {"format": "series", "files": dict(files), "steps": panel.steps}
+    return Prepared(parts, about, [*findings, describe(panel, layout, short)])
+
+
+def get_scaling(model: Any) -> Scaling:
+    """Get the scaling of windows that the head of a model needs, by its settings."""
+    return getattr(getattr(model, "head", None), "scaling", "standard")
