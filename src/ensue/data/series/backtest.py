@@ -229,6 +229,30 @@ def find_origins(
     return np.array(found, np.int64).reshape(-1, 2)
 
 
+def find_later_origins(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:
+    """Return origins of forecasts of the new steps of each series, which begin at `first`.
+
+    Raises DataError if there are none.
+    """
+    rolling: list[tuple[int, int]] = []
+    for number, (one, begin) in enumerate(zip(panel.series, first, strict=True)):
+        origins = range(max(begin, layout.min_context), len(one) - layout.horizon + 1)
+        rolling += [
+            (number, origin) for origin in origins[:: -(-len(origins) // MOST_ORIGINS) or 1]
+        ]
+    if not rolling:
+        longest, begin = max(
+            zip(panel.series, first, strict=True), key=lambda pair: len(pair[0]) - pair[1]
+        )
+        what = (
+            f"no series has {layout.horizon} new steps to score after a context of "
+            f"{layout.min_context}: {longest.name!r} has {len(longest)} steps, "
+            f"{len(longest) - begin} of them new"
+        )
+        raise DataError(what, where=where, hint="give longer series")
+    return np.array(rolling, np.int64)
+
+
 def get_span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, int]:
     """Return the first step, the end and the stride of a part of a series."""
     test = length - layout.test

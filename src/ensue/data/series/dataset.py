@@ -22,6 +22,8 @@ from ensue.data.series.backtest import (
 )
 from ensue.data.series.panel import Panel
 from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
+from ensue.data.tables.series_checks import list_names
+from ensue.data.tables.times import format_time
 
 
 @dataclass(frozen=True)
@@ -138,3 +140,39 @@ def prepare_series(
 def get_scaling(model: Any) -> Scaling:
     """Get the scaling of windows that the head of a model needs, by its settings."""
     return getattr(getattr(model, "head", None), "scaling", "standard")
+
+
+def describe_differences(
+    run: SeriesParts, panel: Panel, later: Panel, first: Sequence[int]
+) -> list[str]:
+    """Describe series of `later` that do not simply continue those of the run.
+
+    `panel` has both joined; the new steps of each series begin at `first`.
+    """
+    known = {one.name: one for one in run.all_series.series}
+    groups: dict[str, list[str]] = {"after": [], "before": [], "changed": [], "new": []}
+    trained = {one.name for one in run.panel.series}
+    for one, given, begin in zip(panel.series, later.series, first, strict=True):
+        # A single series may continue under another name.
+        old = known.get(one.name) or (next(iter(known.values())) if begin else None)
+        if (old or one).name not in trained and len(one) >= run.layout.min_context:
+            groups["new"].append(repr(one.name))
+        if old is None:
+            continue
+        there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
+        changed = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
+        start, end, last = map(format_time, (*one.times[[0, -1]], old.times[-1]))
+        if one.times[0] > old.times[0]:
+            groups["after"].append(f"{one.name!r} (from {start}, known to {last})")
+        elif one.times[-1] < old.times[-1]:
+            groups["before"].append(f"{one.name!r} (to {end}, known to {last})")
+        if len(changed):
+            time = format_time(old.times[there[changed[0]]])
+            groups["changed"].append(f"{one.name!r} (at {time})")
+    what = {
+        "after": "forecast from the given rows alone, which do not continue those of the run",
+        "before": "forecast from the end of the given rows, before that of the run",
+        "changed": "given values replace other values of the run at the same times",
+        "new": "series that the run was not trained on",
+    }
+    return [f"{what[group]}: {list_names(names)}" for group, names in groups.items() if names]

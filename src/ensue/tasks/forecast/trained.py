@@ -13,8 +13,8 @@ import torch
 
 from ensue.atomic_io import format_errors
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
-from ensue.data.series.dataset import SeriesParts, get_scaling
+from ensue.data.series.backtest import Layout, Origins, find_later_origins
+from ensue.data.series.dataset import SeriesParts, describe_differences, get_scaling
 from ensue.data.series.joining import append, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.series.windows import Scaling, WindowGatherer
@@ -29,9 +29,7 @@ from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalInterv
 from ensue.evaluation.forecasting.metrics import (
     Scales,
     compute_block_metrics,
-    naive_scale,
     number_blocks,
-    observed_spread,
     score,
 )
 from ensue.models.baselines.window_features import WindowModel
@@ -145,7 +143,7 @@ class ForecastModel(Trained):
         if data is not None:
             later = self.load_panel(data)
             panel, first = append(panel, later)
-            notes = self._describe_differences(panel, later, first)
+            notes = describe_differences(self.prepared, panel, later, first)
         min_context = self.prepared.layout.min_context
         short = [
             SkippedSeries(one.name, len(one), min_context)
@@ -162,39 +160,6 @@ class ForecastModel(Trained):
         long = [one for one in panel.series if len(one) >= min_context]
         return Continuation(panel.with_series(long), short, notes)
 
-    def _describe_differences(self, panel: Panel, later: Panel, first: Sequence[int]) -> list[str]:
-        """Describe series of `later` that do not simply continue those of the run.
-
-        `panel` has both joined; the new steps of each series begin at `first`.
-        """
-        known = {one.name: one for one in self.prepared.all_series.series}
-        groups: dict[str, list[str]] = {"after": [], "before": [], "changed": [], "new": []}
-        trained = {one.name for one in self.prepared.panel.series}
-        for one, given, begin in zip(panel.series, later.series, first, strict=True):
-            # A single series may continue under another name.
-            old = known.get(one.name) or (next(iter(known.values())) if begin else None)
-            if (old or one).name not in trained and len(one) >= self.prepared.layout.min_context:
-                groups["new"].append(repr(one.name))
-            if old is None:
-                continue
-            there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
-            changed = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
-            start, end, last = map(format_time, (*one.times[[0, -1]], old.times[-1]))
-            if one.times[0] > old.times[0]:
-                groups["after"].append(f"{one.name!r} (from {start}, known to {last})")
-            elif one.times[-1] < old.times[-1]:
-                groups["before"].append(f"{one.name!r} (to {end}, known to {last})")
-            if len(changed):
-                time = format_time(old.times[there[changed[0]]])
-                groups["changed"].append(f"{one.name!r} (at {time})")
-        what = {
-            "after": "forecast from the given rows alone, which do not continue those of the run",
-            "before": "forecast from the end of the given rows, before that of the run",
-            "changed": "given values replace other values of the run at the same times",
-            "new": "series that the run was not trained on",
-        }
-        return [f"{what[group]}: {list_names(names)}" for group, names in groups.items() if names]
-
     def _forecast_panel(self, panel: Panel, request: ForecastRequest) -> list[SeriesForecast]:
         """Forecast what follows each series of a panel. Raises DataError, SettingError."""
         ahead = request.horizon or self.prepared.layout.horizon
@@ -204,7 +169,7 @@ class ForecastModel(Trained):
             raise SettingError(what, where="--horizon", hint=hint)
         longest = max(ahead, self.model.horizon)
         inputs = self._inputs(
-            _pad_known(panel, ahead, longest),
+            panel.with_known_until(ahead, longest),
             replace(self.prepared.layout, horizon=longest),
             longest,
         )
@@ -252,17 +217,17 @@ class ForecastModel(Trained):
         later = self._read(lambda settings: read_panel(list(paths), settings, like=known))
         panel, first = append(self.prepared.all_series, later)
         layout = self.prepared.layout
-        origins = _get_rolling_origins(panel, layout, first, str(paths[0]))
+        origins = find_later_origins(panel, layout, first, str(paths[0]))
         inputs = self._inputs(panel, layout, 0)
-        pairs = zip(panel.series, first, strict=True)
-        naive = np.stack(
-            [
-                naive_scale(one.observed[: max(begin, layout.min_context)], layout.season)
-                for one, begin in pairs
-            ]
-        )
-        spread = self._get_spread(panel)
-        scales = Scales(naive[origins[:, 0]], spread[origins[:, 0]])
+        observed = [one.observed for one in panel.series]
+        pairs = zip(observed, first, strict=True)
+        before = [one[: max(begin, layout.min_context)] for one, begin in pairs]
+        # A series that the run does not know has the spread of all of its steps.
+        ends = zip(known.series, self.prepared.ends("train"), strict=True)
+        train = {one.name: one.observed[:end] for one, end in ends}
+        names = [one.name for one in panel.series]
+        spreads = [train.get(name, own) for name, own in zip(names, observed, strict=True)]
+        scales = Scales.of(origins, before, spreads, layout.season)
         scored = score(
             self._forecast(inputs, origins, None), inputs.targets(origins), scales, self.conformal
         )
@@ -276,7 +241,7 @@ class ForecastModel(Trained):
             if number not in scored_series
         ]
         details = {"forecasts": len(origins), "series": len(scored_series), "skipped": skipped}
-        details |= {"warnings": self._describe_differences(panel, later, first)}
+        details |= {"warnings": describe_differences(self.prepared, panel, later, first)}
         return Scored(metrics, intervals, details)
 
     def load_panel(self, data: Any) -> Panel:
@@ -307,17 +272,6 @@ class ForecastModel(Trained):
     def _forecast(self, inputs: WindowGatherer, origins: Origins, seed: int | None) -> Forecast:
         seed = self.settings.seed if seed is None else seed
         return forecast(self.model, inputs, origins, seed=seed, paths=self.settings.sample_paths)
-
-    def _get_spread(self, panel: Panel) -> np.ndarray:
-        """Get the spread that errors are scaled by, from the training part of each series.
-
-        A series that the run does not know has the spread of all of its steps.
-        """
-        pairs = zip(self.prepared.panel.series, self.prepared.ends("train"), strict=True)
-        known = {one.name: observed_spread(one.observed[:end]) for one, end in pairs}
-        return np.stack(
-            [known.get(one.name, observed_spread(one.observed)) for one in panel.series]
-        )
 
 
 def as_frame(forecasts: Sequence[SeriesForecast], library: Any) -> Any:
@@ -361,41 +315,3 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
         else UNCALIBRATED
     )
     return ForecastModel(run, settings, prepared, model, conformal)
-
-
-def _get_rolling_origins(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:
-    rolling: list[tuple[int, int]] = []
-    for number, (one, begin) in enumerate(zip(panel.series, first, strict=True)):
-        origins = range(max(begin, layout.min_context), len(one) - layout.horizon + 1)
-        rolling += [
-            (number, origin) for origin in origins[:: -(-len(origins) // MOST_ORIGINS) or 1]
-        ]
-    if not rolling:
-        longest, begin = max(
-            zip(panel.series, first, strict=True), key=lambda pair: len(pair[0]) - pair[1]
-        )
-        what = (
-            f"no series has {layout.horizon} new steps to score after a context of "
-            f"{layout.min_context}: {longest.name!r} has {len(longest)} steps, "
-            f"{len(longest) - begin} of them new"
-        )
-        raise DataError(what, where=where, hint="give longer series")
-    return np.array(rolling, np.int64)
-
-
-def _pad_known(panel: Panel, ahead: int, longest: int) -> Panel:
-    """Repeat the last known covariates up to the horizon of the model.
-
-    Steps beyond the requested horizon are computed, but not returned.
-    """
-    if ahead == longest or not panel.known:
-        return panel
-    series = []
-    for one in panel.series:
-        more = (
-            max(len(one) + longest - len(one.known), 0) if len(one.known) >= len(one) + ahead else 0
-        )
-        series.append(
-            replace(one, known=np.concatenate([one.known, np.repeat(one.known[-1:], more, axis=0)]))
-        )
-    return panel.with_series(series)
