@@ -380,9 +380,12 @@ def test_weights_after_few_forecasts_are_near_the_inverse_losses(units: int) -> 
     own = units / (units + PRIOR_UNITS)
     assert (np.abs(found[0] - (1 - own) * expected) < own + 1e-9).all()
     assert abs(found[0, 0] - found[0, 1]) < 0.1
-    choice = choose_members(errors, np.arange(units), MixtureSettings())
+    choice = choose_members(errors, np.arange(units), MixtureSettings(use="always"))
     assert choice.members == (0, 1)
     assert choice.best == int(np.argmin(alone))
+    # Three times as wrong in each of three forecasts is significant, in one it is not.
+    chosen = choose_members(errors, np.arange(units), MixtureSettings()).members
+    assert chosen == ((0, 1) if units == 1 else (0,))
 
 
 def test_missing_targets_count_nothing_in_the_weights_of_a_mixture() -> None:

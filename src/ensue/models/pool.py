@@ -196,13 +196,15 @@ def choose_members(held: Held, units: NDArray[np.int64], settings: MixtureSettin
 
 def _is_worse(losses: Nats, reference: Nats, units: NDArray[np.int64]) -> bool:
     """Whether losses are higher than the reference by a one-sided paired t-test at 5 %."""
-    from scipy.stats import ttest_1samp
+    from scipy.special import stdtrit
 
     numbers = np.unique(units, return_inverse=True)[1]
     excess = np.bincount(numbers, (losses - reference).sum(1))
-    if len(excess) < 2 or not excess.std():
-        return False  # a single unit, or equal ones, show no spread
-    return bool(ttest_1samp(excess, 0, alternative="greater").pvalue < SIGNIFICANT)
+    count = len(excess)
+    if count < 2:
+        return False  # a single unit shows no spread
+    error = excess.std(ddof=1) / np.sqrt(count)
+    return bool(excess.mean() > stdtrit(count - 1, 1 - SIGNIFICANT) * error)
 
 
 def fit_weights(logs: Nats) -> Nats:
