@@ -288,7 +288,10 @@ def test_one_sequence_is_cut_by_position(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("id,x\n" + "a,1\na,\n" * 30, "'x' is missing at step 2 of the sequence 'a'"),
+        (
+            "id,x\n" + "a,1\na,\n" * 30,
+            ":3: column 'x' is empty in this row; correct it, or remove the row",
+        ),
         ("x\n1\n2\n3\n", "3 steps are too few to train on and to test"),
     ],
 )

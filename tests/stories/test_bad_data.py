@@ -502,6 +502,7 @@ def test_the_guess_is_told(tmp_path):
         f"a.txt: read as one record a line; {hint}"
     ]
     assert findings(tmp_path, GOOD * 5) == [f"a.txt: read as one long text; {hint}"]
+    hint += ", or --format steps for a row per step"
     assert (
         findings(tmp_path, CSV, "a.csv")[0] == f"a.csv: read as a table, one record a row; {hint}"
     )

@@ -140,14 +140,21 @@ WRONG = {
     "evaluate RUN --lines": "need a run of `generate` over text",
     "train generate FILE --codec words": "--codec: sequences of records have no codec",
     "train generate FILE --value z": "there is no column 'z'",
+    "train generate FILE --model ngram": "there is no model 'ngram' for sequences of records",
+    "train generate EMPTY --model ridge": "empty.csv: the table has no rows",
+    "train generate TEXT --model ridge": "text.txt: not a readable table",
 }
 
 
 @pytest.mark.parametrize("line", WRONG)
 def test_what_is_wrong_is_told_in_one_line(
-    line: str, run: Path, paths: Path, capsys: pytest.CaptureFixture[str]
+    line: str, run: Path, paths: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = line.replace("RUN", str(run)).replace("FILE", str(paths)).split()
+    named = {"RUN": run, "FILE": paths, "EMPTY": tmp_path / "empty.csv"}
+    named["TEXT"] = tmp_path / "text.txt"
+    named["EMPTY"].write_text("id,x\n")
+    named["TEXT"].write_text("the cat sat on the mat.\n" * 100)
+    words = [str(named.get(word, word)) for word in line.split()]
     assert main(words) == 2
     told = capsys.readouterr()
     assert told.err.count("\n") == 1

@@ -51,6 +51,7 @@ class DataSettings(PartFiles):
         if kind == "auto":
             kind = guess_format(files, self.encoding)
             hint = "choose another format with --set data.format=text|lines|table"
+            hint += ", or --format steps for a row per step" * (kind == "table")
             listener.report(files[0], f"read as {DESCRIBED[kind]}", hint)
         if self.column and kind != "table":
             hint = f"leave it out, or name a table, whose name ends in one of {', '.join(ROWS)}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from ensue.data.codecs.steps import StepCodec
-from ensue.data.contract import Listener
+from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Dataset, Examples, check_ids, concatenate
 from ensue.data.files import get_suffix
 from ensue.data.labelled import TIME, Example
@@ -37,6 +37,13 @@ RUN = 5
 """Fewest rows, on average, that an id holds for."""
 EVEN = 1e-6
 """Relative difference of two intervals between steps that is a rounding error."""
+
+
+class StepTable(LongTable):
+    """The table of sequences of records: each filled column is a field, but the id and the time."""
+
+    usual: ClassVar = {"id": ("id",), TIME: (TIME,)}
+    ordered: ClassVar = True
 
 
 class StepDataSettings(PartFiles):
@@ -127,12 +134,23 @@ class ReadSteps:
 def read_steps(
     paths: Sequence[Path], data: StepDataSettings, seed: int, listener: Listener
 ) -> ReadSteps:
-    """Read and split sequences. Raises DataError for a missing number or too few steps."""
+    """Read and split sequences. Raises DataError for a missing cell or too few steps."""
     files = get_part_files("all", paths, data, listener)
     named = {name: getattr(data, name) for name in COLUMNS}
-    table = _guess_roles(LongTable(**named), files["all"][0])
+    table = _guess_roles(StepTable(**named), files["all"][0])
     table = table.resolved(files["all"], listener, labelled=False)
-    read = {part: read_table(own, table, listener) for part, own in files.items()}
+    findings: list[Finding] = []
+    noted = replace(listener, on_finding=findings.append)
+    read = {part: read_table(own, table, noted) for part, own in files.items()}
+    if not data.value and (flags := _find_flags(table.value, chain(*read.values()))):
+        what = f"read as symbols, as they hold two whole numbers: {', '.join(map(repr, flags))}"
+        findings = [Finding(str(files["all"][0]), what, "name columns of numbers with --value")]
+        value = tuple(name for name in table.value if name not in flags)
+        symbol = (*table.symbol, *flags)
+        table = table.model_copy(update={"value": value, "symbol": symbol})
+        read = {part: read_table(own, table, noted) for part, own in files.items()}
+    for one in findings:
+        listener.on_finding(one)
     shares: dict[str, float] = {part: getattr(data, part) for part in HELD_OUT if part not in read}
     every = read.pop("all")
     if len(every) >= ENOUGH:
@@ -187,22 +205,27 @@ def _find_time(free: Mapping[str, Sequence[Any]], keys: Sequence[Any]) -> str:
     return ""
 
 
+def _find_flags(names: Sequence[str], read: Iterable[Example]) -> list[str]:
+    """Find columns of exactly two whole numbers, such as 0 and 1: a density has no place there."""
+    seen: dict[str, set[float]] = {name: set() for name in names}
+    for one in read:
+        content: Mapping[str, Any] = one.content  # type: ignore[assignment]
+        for name, values in seen.items():
+            values.update(np.unique(content[name])[:3].tolist())
+    whole = {name: all(one.is_integer() for one in values) for name, values in seen.items()}
+    return [name for name, values in seen.items() if len(values) == 2 and whole[name]]
+
+
 def read_table(files: Sequence[Path], table: LongTable, listener: Listener) -> list[Example]:
     """Read sequences with these columns; their times give the order of their steps alone.
 
-    Raises DataError for a missing number.
+    Raises DataError for a missing cell.
     """
     found, uneven = [], 0
     for one in table.build(files, labelled=False).examples(listener):
         content = dict(one.content) if not isinstance(one.content, str) else {}
         times = np.diff(content.pop(TIME, np.zeros(1)))
         uneven += bool(len(times) and (times.max() - times.min()) > EVEN * abs(times.max()))
-        for name, values in content.items():
-            if isinstance(values, np.ndarray) and np.isnan(values).any():
-                step = int(np.flatnonzero(np.isnan(values))[0]) + 1
-                what = f"{name!r} is missing at step {step:,} of the sequence {one.case!r}"
-                hint = "fill it in, or remove the sequence"
-                raise DataError(what, where=f"{one.file}:{one.line}", hint=hint)
         found.append(replace(one, content=content))
     if uneven:
         what = (

@@ -15,6 +15,8 @@ from ensue.models.parameters import get_device
 ROWS, CHUNK = 32, 512
 """Sequences that are scored together, and steps at once: the state carries over, so long sequences
 take no more memory."""
+SCORES = 1 << 25
+"""Scores of symbols that are computed at once: with many symbols, fewer steps are."""
 
 
 BLOCK = 20
@@ -29,6 +31,8 @@ def score_steps(model: StepModel, examples: Examples) -> NDArray[np.float64]:
     Every step counts, the first of a sequence too. Numbers are in units of the data.
     """
     fields = len(model.fields.symbols) + len(model.fields.numbers)
+    most = max(model.fields.symbols.values(), default=1)
+    chunk = max(min(CHUNK, SCORES // (ROWS * most)), 1)
     nats = np.zeros((int(examples.offsets[-1]), fields))
     device = get_device(model)
     for rows, batch in iterate_sorted(examples, ROWS):
@@ -36,8 +40,8 @@ def score_steps(model: StepModel, examples: Examples) -> NDArray[np.float64]:
         lengths = torch.from_numpy(batch.lengths).to(device)
         state, last = model.initial(len(rows)), model.start(len(rows), device)
         length = steps["symbols"].shape[1]
-        for begin in range(0, length, CHUNK):
-            part = {name: one[:, begin : begin + CHUNK] for name, one in steps.items()}
+        for begin in range(0, length, chunk):
+            part = {name: one[:, begin : begin + chunk] for name, one in steps.items()}
             inputs = {name: torch.cat([last[name], one[:, :-1]], 1) for name, one in part.items()}
             distribution, state = model(inputs, state)
             last = {name: one[:, -1:] for name, one in part.items()}

@@ -48,7 +48,8 @@ def check_texts(report: Report, files: Sequence[Path], settings: Any) -> None:
     for look in looks:
         look.whole = kind != "text"
     report.format = kind
-    report.described = f"{DESCRIBED[kind]} (choose with --set data.format=text|lines|table)"
+    steps = ", or --format steps for a row per step" * (kind == "table")
+    report.described = f"{DESCRIBED[kind]} (choose with --set data.format=text|lines|table{steps})"
     report.tables["files"] = [look.row() for look in looks]
     with report.attempt(files[0]):
         by_part = get_part_files("all", files, settings.data, report.listener)

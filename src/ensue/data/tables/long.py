@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import numpy as np
+from typing import Annotated, Any, ClassVar, Literal
 
 from ensue.data.contract import SILENT, Listener
 from ensue.data.files import get_suffix
@@ -21,14 +18,22 @@ from ensue.data.labelled import (
     FunctionReader,
     LabelledReader,
 )
+from ensue.data.tables.long_rows import LongSequence, add_row, sort_steps
 from ensue.data.tables.number_format import (
     NumberFormat,
     find_decimal_mark,
     holds_numbers,
-    read_decimal,
 )
-from ensue.data.tables.numbers import read_moment
-from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings, list_columns
+from ensue.data.tables.rows import (
+    ROWS,
+    SAMPLED_ROWS,
+    WITHOUT_HEADER,
+    check_columns,
+    check_endings,
+    find_empty,
+    list_columns,
+    refuse_data_as_header,
+)
 from ensue.data.tables.snana import (
     SIMULATED,
     SNANA_USUAL,
@@ -60,6 +65,11 @@ class LongTable(Settings):
     "error"), "label". In files of SNANA these are SNID, MJD, FLT (or BAND) and FLUXCALERR, and the
     values are FLUXCAL; other columns of SNANA are read only if they are named.
     """
+
+    usual: ClassVar[Mapping[str, tuple[str, ...]]] = USUAL
+    """Usual names of the columns, for the roles that this table has."""
+    ordered: ClassVar[bool] = False
+    """Whether times only order the steps, so that they may repeat, and no number may be missing."""
 
     name: Literal["long_table"] = "long_table"
     id: Annotated[str, Flag()] = ""
@@ -100,6 +110,11 @@ class LongTable(Settings):
             listener.report(files[0], f"read with {_describe(columns)}")
         there = dict.fromkeys(name for row in sample for name in row)
         inputs = (*columns.value, *columns.symbol, *columns.static)
+        roles = (columns.id, columns.time, columns.label, columns.group, *USUAL["label"])
+        empty = [name for name in find_empty(sample) if name not in roles]
+        if empty and not (self.value or self.symbol or get_suffix(files[0]) == ".dat"):
+            what = f"left out, as their first cells are empty: {', '.join(map(repr, empty))}"
+            listener.report(files[0], what)
         # Whoever names values leaves out the other columns, those of the truth too.
         seen = inputs if self.value or self.symbol else there
         report_simulated(files[0], seen, inputs, (columns.label, columns.group), listener)
@@ -130,16 +145,6 @@ class LongTable(Settings):
         )
 
 
-@dataclass
-class _Sequence:
-    """The rows of one sequence, in the order of the file."""
-
-    lines: list[int] = field(default_factory=list)
-    numbers: list[list[float]] = field(default_factory=list)
-    symbols: list[list[str]] = field(default_factory=list)
-    constants: dict[str, Any] = field(default_factory=dict)
-
-
 def _read_sequences(
     files: Sequence[Path], columns: LongTable, labelled: bool, listener: Listener
 ) -> Iterator[Example]:
@@ -147,11 +152,12 @@ def _read_sequences(
 
     If not `labelled`, rows without time or channel are skipped and reported.
     """
-    needed = [name for name in (columns.id, columns.time, columns.channel, *columns.symbol) if name]
+    symbols = () if columns.ordered else (columns.channel, *columns.symbol)
+    needed = [name for name in (columns.id, columns.time, *symbols) if name]
     for path in files:
         if path is not files[0]:
             _choose_columns(path, columns, read_sample(path, columns), bool(columns.label))
-        sequences: dict[str, _Sequence] = {}
+        sequences: dict[str, LongSequence] = {}
         without: list[int] = []
         for line, row in LONG_ROWS[get_suffix(path)](
             path, columns.encoding, columns.max_line_length, listener
@@ -159,14 +165,14 @@ def _read_sequences(
             if not labelled and any(row.get(name) in (None, "") for name in needed):
                 without.append(line)
             else:
-                _add_row(sequences, columns, row, path, line)
+                add_row(sequences, columns, row, path, line)
         if without:
             what = (
                 f"{len(without):,} row{'s' * (len(without) > 1)} without "
                 f"{' or '.join(needed)} left out"
             )
             listener.report(f"{path}:{without[0]}", what)
-        yield from _sort_steps(path, columns, sequences, listener)
+        yield from sort_steps(path, columns, sequences, listener)
 
 
 def read_sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
@@ -180,6 +186,8 @@ def _choose_columns(
 ) -> LongTable:
     """Fill in the unset columns. Raises DataError for a column that does not exist."""
     there = list_columns(sample, str(path))
+    if get_suffix(path) in WITHOUT_HEADER:
+        refuse_data_as_header(path, sample)
     single = {
         role: getattr(settings, role)
         for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label", "group")
@@ -190,11 +198,12 @@ def _choose_columns(
         given = [name for name in given if name != settings.label]
     for role, name in [*single.items(), *(("value", name) for name in settings.value)]:
         if name and name not in there:
-            hint = f"{did_you_mean(name, there)}, or choose with --{role}"
+            flag = "" if settings.ordered else f", or choose with --{role}"
+            hint = did_you_mean(name, there) + flag
             raise DataError(f"there is no column {name!r}", where=str(path), hint=hint)
     check_columns(given, there, str(path))
     of_snana = get_suffix(path) == ".dat"
-    for role, names in (SNANA_USUAL if of_snana else USUAL).items():
+    for role, names in (SNANA_USUAL if of_snana else settings.usual).items():
         usual = next((name for name in names if name in there and name not in given), "")
         single[role] = single[role] or (usual if role != "label" or labelled else "")
     value, symbol = settings.value, settings.symbol
@@ -203,7 +212,7 @@ def _choose_columns(
     elif not value and not symbol:
         free = [name for name in there if name not in {*single.values(), *settings.static}]
         cells = {name: [row.get(name) for row in sample] for name in free}
-        left_out = {*find_saved_index(cells), *USUAL["label"]}
+        left_out = {*find_saved_index(cells), *find_empty(sample), *settings.usual.get("label", ())}
         left_out |= {name for name in free if name.lower().startswith(SIMULATED)}
         free = [name for name in free if name not in left_out]
         value = tuple(name for name in free if _holds_numbers(cells[name], settings.decimal))
@@ -211,7 +220,7 @@ def _choose_columns(
     if not value and not symbol:
         hint = f"choose some of {', '.join(there)} with --value"
         raise DataError("no column holds the values of the steps", where=str(path), hint=hint)
-    for role in (TIME, CHANNEL, STANDARD_ERROR):
+    for role in {TIME, CHANNEL, STANDARD_ERROR} & settings.usual.keys():
         if role in (*value, *symbol, *settings.static):
             what = f"a column of values may not have the name {role!r}"
             raise DataError(what, where=f"{path}:1", hint="rename it")
@@ -235,114 +244,3 @@ def _describe(columns: LongTable) -> str:
         if (names := getattr(columns, role))
     ]
     return ", ".join(single + several)
-
-
-def _add_row(
-    sequences: dict[str, _Sequence],
-    columns: LongTable,
-    row: Mapping[str, Any],
-    path: Path,
-    line: int,
-) -> None:
-    """Add a row to its sequence. Raises DataError for an invalid cell."""
-    where = f"{path}:{line}"
-    key = str(_require(row, columns.id, where)) if columns.id else path.name
-    sequence = sequences.setdefault(key, _Sequence())
-    sequence.lines.append(line)
-    at = _read_time(row.get(columns.time), columns, where) if columns.time else len(sequence.lines)
-    measured = (*columns.value, *filter(None, [columns.standard_error]))
-    numbers = [
-        float(at),
-        *(
-            read_decimal(row.get(name), columns.decimal, f"column {name!r}", where)
-            for name in measured
-        ),
-    ]
-    if columns.standard_error and numbers[-1] < 0:
-        what = f"the error in column {columns.standard_error!r} is negative ({numbers[-1]:g})"
-        raise DataError(what, where=where, hint="give standard errors, or leave the cell empty")
-    sequence.numbers.append(numbers)
-    if names := [*filter(None, [columns.channel]), *columns.symbol]:
-        sequence.symbols.append([str(_require(row, name, where)) for name in names])
-    for name in (columns.label, columns.group, *columns.static):
-        value = row.get(name) if name else None
-        if value is not None and value != "":
-            first = sequence.constants.setdefault(name, value)
-            if value != first:
-                what = (
-                    f"{name!r} is {str(value)[:40]!r} here, but {str(first)[:40]!r} in earlier "
-                    f"rows of {key!r}"
-                )
-                flag_hint = None if columns.id else "name the column of sequence ids with --id"
-                hint = "give all rows of a sequence the same value"
-                raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
-
-
-def _read_time(cell: Any, columns: LongTable, where: str) -> float:
-    found = (
-        NumberFormat(columns.decimal).read(cell)
-        if isinstance(cell, str) and columns.decimal
-        else None
-    )
-    return read_moment(cell if found is None else found, f"column {columns.time!r}", where)
-
-
-def _require(row: Mapping[str, Any], column: str, where: str) -> Any:
-    value = row.get(column)
-    if value is None or value == "":
-        what = f"column {column!r} is empty in this row"
-        raise DataError(what, where=where, hint="fill it in, or remove the row")
-    return value
-
-
-def _sort_steps(
-    path: Path, columns: LongTable, sequences: Mapping[str, _Sequence], listener: Listener
-) -> Iterator[Example]:
-    """Yield the sequences with sorted steps. Raises DataError for two rows of the same time."""
-    unsorted = 0
-    for key, sequence in sequences.items():
-        numbers = np.array(sequence.numbers)
-        bands = [symbols[0] for symbols in sequence.symbols] if columns.channel else []
-        order = (
-            np.lexsort((np.array(bands), numbers[:, 0]))
-            if bands
-            else np.argsort(numbers[:, 0], kind="stable")
-        )
-        if columns.time:
-            _refuse_duplicates(path, key, sequence, order, bands)
-            unsorted += bool((np.diff(numbers[:, 0]) < 0).any())
-        content: dict[str, Any] = {TIME: numbers[order, 0]} if columns.time else {}
-        names = [*columns.value, *([STANDARD_ERROR] if columns.standard_error else [])]
-        content |= {name: numbers[order, place] for place, name in enumerate(names, start=1)}
-        names = [CHANNEL, *columns.symbol] if columns.channel else columns.symbol
-        content |= {
-            name: [sequence.symbols[at][place] for at in order] for place, name in enumerate(names)
-        }
-        line, constants = sequence.lines[0], sequence.constants
-        content |= {
-            name: read_decimal(
-                constants.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}"
-            )
-            for name in columns.static
-        }
-        group = constants.get(columns.group)
-        row = {columns.id or "file": key}
-        group = None if group is None else str(group)
-        yield Example(content, constants.get(columns.label), str(path), line, group, row, case=key)
-    if unsorted:
-        some = f"{unsorted:,} sequence{'s' * (unsorted > 1)}"
-        listener.report(path, f"the rows of {some} are not in order of time, and were sorted")
-
-
-def _refuse_duplicates(
-    path: Path, key: str, sequence: _Sequence, order: np.ndarray, bands: Sequence[str]
-) -> None:
-    times = np.array([numbers[0] for numbers in sequence.numbers])[order]
-    for place in np.flatnonzero(np.diff(times) == 0):
-        one, other = sorted((order[place], order[place + 1]))
-        if bands and bands[one] != bands[other]:
-            continue
-        what = f"this row of {key!r} has the same time as line {sequence.lines[one]}"
-        flag_hint = None if bands else "name a column of channels with --channel"
-        where = f"{path}:{sequence.lines[other]}"
-        raise DataError(what, where=where, hint="remove one, or merge them", flag_hint=flag_hint)

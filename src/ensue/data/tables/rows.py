@@ -23,7 +23,7 @@ from ensue.data.contract import Listener
 from ensue.data.files import RATIO, get_suffix, why_unreadable
 from ensue.data.readers.lines import MAX_LINE_LENGTH, read_lines
 from ensue.data.tables.numbers import as_float
-from ensue.data.tables.times import is_filled
+from ensue.data.tables.times import is_filled, read_time
 from ensue.errors import DataError, did_you_mean, with_article
 
 Row: TypeAlias = "tuple[int, dict[str, Any]]"
@@ -270,6 +270,25 @@ def list_columns(sample: Sequence[Mapping[str, Any]], where: str) -> list[str]:
         hint = "give a table with a header and some rows"
         raise DataError("the table has no rows", where=where, hint=hint)
     return list(dict.fromkeys(name for row in sample for name in row))
+
+
+def refuse_data_as_header(path: Path, sample: Sequence[Mapping[str, Any]]) -> None:
+    """Raise DataError if the first row holds data in place of the names of columns."""
+    names = [name for name in sample[0] if name]
+    again = [name for name in names if any(row[name] == name for row in sample)]
+    if all(as_float(name) is not None or read_time(name) is not None for name in names):
+        what = f"the first row holds {', '.join(names[:3])}, which are not column names"
+        raise DataError(what, where=f"{path}:1", hint="add a header row, such as id,time,x")
+    if again:
+        what = f"the first row holds {again[0]!r}, which its column holds again: it names no column"
+        hint = "add a header row, such as id,time,x, or rename that column"
+        raise DataError(what, where=f"{path}:1", hint=hint)
+
+
+def find_empty(sample: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns without any filled cell."""
+    there = dict.fromkeys(name for row in sample for name in row)
+    return [name for name in there if name and not any(is_filled(row.get(name)) for row in sample)]
 
 
 def check_columns(names: Iterable[str], columns: Collection[str], where: str) -> None:

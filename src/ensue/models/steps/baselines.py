@@ -6,7 +6,8 @@ Taylor 1989); of each symbol its probability after the last one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from ensue.data.dataset import Examples
 from ensue.errors import RunError
@@ -22,6 +22,7 @@ from ensue.fields import Fields, Steps
 from ensue.heads.contract import StepDistribution, draw_symbols
 from ensue.heads.numbers.student import UncheckedStudentT, draw_student
 from ensue.models.contract import StepModel
+from ensue.models.steps.transitions import Transitions
 from ensue.settings import Settings
 from ensue.state import State
 
@@ -35,6 +36,10 @@ LEAST_SCALE = 1e-4
 """Minimum scale of errors, in standardised units, as of the heads over numbers."""
 PENALTY = 1e-3
 """L2 penalty on standardised features, per step."""
+FEATURES = 256
+"""Symbols of a field that are features of the ridge regression: its most frequent ones."""
+BLOCK = 1 << 16
+"""Steps whose features are in memory at once."""
 
 
 class LastStepSettings(Settings):
@@ -84,24 +89,30 @@ class StepRidgeSettings(Settings):
 class IndependentFields(StepDistribution):
     """Independent fields: t distributions of numbers, probabilities of symbols.
 
-    Shapes are (..., numbers) and (..., size).
+    Numbers are (..., numbers), and the symbols `before` these steps (..., symbols).
     """
 
-    def __init__(self, numbers: UncheckedStudentT, scales: Tensor, symbols: list[Tensor]) -> None:
-        self.numbers, self.scales, self.symbols = numbers, scales, symbols
+    def __init__(
+        self,
+        numbers: UncheckedStudentT,
+        scales: Tensor,
+        symbols: Sequence[Transitions],
+        before: Tensor,
+    ) -> None:
+        self.numbers, self.scales, self.symbols, self.before = numbers, scales, symbols, before
 
     def costs(self, steps: Steps) -> Iterator[tuple[Tensor, None]]:
         """Yield the nats of each field, (...)."""
-        for place, scores in enumerate(self.symbols):
-            yield -scores.gather(-1, steps["symbols"][..., place, None])[..., 0], None
+        for place, one in enumerate(self.symbols):
+            yield -one.log_prob(self.before[..., place], steps["symbols"][..., place]), None
         nats = self.scales.log() - self.numbers.log_prob(steps["numbers"].double())
         yield from ((one, None) for one in nats.unbind(-1))
 
     def draw(self, uniforms: Tensor, temperature: float = 1.0) -> Steps:
         """Sample steps from uniform numbers in (0, 1), (..., fields, 2)."""
         ids = [
-            draw_symbols(scores, uniforms[..., place, 0], temperature)
-            for place, scores in enumerate(self.symbols)
+            draw_symbols(one.scores(self.before[..., place]), uniforms[..., place, 0], temperature)
+            for place, one in enumerate(self.symbols)
         ]
         first, second = uniforms[..., len(ids) :, :].unbind(-1)
         spread = self.numbers.scale * temperature**0.5
@@ -139,6 +150,7 @@ class StepBaseline(StepModel):
     ) -> None:
         self.fields, self.order, self.rule, self.linear = fields, order, rule, linear
         self._arrays: dict[str, NDArray[Any]] = {}
+        self._symbols: list[Transitions] = []
 
     def _predict(self, last: Numbers, ids: NDArray[np.int64]) -> Numbers:
         """Predict numbers; `ids` (steps, symbols) are the symbols of the last step."""
@@ -147,12 +159,14 @@ class StepBaseline(StepModel):
         return self.rule(last) + self._design(last, ids) @ self._arrays["weights"]
 
     def _design(self, last: Numbers, ids: NDArray[np.int64]) -> Numbers:
-        """Return the last step, the changes before it, the last symbols, and 1."""
+        """Return the last step, the changes before it, the last symbols, and 1.
+
+        The start, and symbols that are not among the most frequent ones, have no feature.
+        """
         changes = (last[:, :-1] - last[:, 1:]).reshape(len(last), (self.order - 1) * last.shape[2])
-        # The id of the start, one above all symbols, has no feature: its step is the first.
         symbols = [
-            F.one_hot(torch.from_numpy(ids[:, place]), size + 1).numpy()[:, :size]
-            for place, size in enumerate(self.fields.symbols.values())
+            ids[:, place, None] == np.sort(np.argsort(-one.rate, kind="stable")[:FEATURES])
+            for place, one in enumerate(self._symbols)
         ]
         return np.concatenate([last[:, 0], changes, *symbols, np.ones((len(last), 1))], 1)
 
@@ -164,32 +178,32 @@ class StepBaseline(StepModel):
         place = np.arange(len(numbers)) - np.repeat(train.offsets[:-1], lengths)
         later = np.flatnonzero(place > 0)
         back = np.minimum(np.arange(self.order), place[later, None] - 1)
-        last, before = numbers[later[:, None] - 1 - back], ids[later - 1]
-        self._arrays = self._count(ids, later)
+        sizes = self.fields.symbols.values()
+        self._symbols = [
+            Transitions.fit(ids[:, place], later, size) for place, size in enumerate(sizes)
+        ]
+        self._arrays = {}
+        blocks = [
+            (numbers[at[:, None] - 1 - near], ids[at - 1], numbers[at])
+            for at, near in zip(_cut(later), _cut(back), strict=True)
+        ]
         if self.linear:
-            x = self._design(last, before)
-            products = x.T @ x + PENALTY * (len(x) + 1) * np.eye(x.shape[1])
-            residuals = x.T @ (numbers[later] - self.rule(last))
-            weights: Numbers = np.linalg.solve(products, residuals).astype(np.float64)
+            width = self._design(*blocks[0][:2]).shape[1]
+            products, residuals = np.zeros((width, width)), np.zeros((width, numbers.shape[1]))
+            for last, before, target in blocks:
+                x = self._design(last, before)
+                products += x.T @ x
+                residuals += x.T @ (target - self.rule(last))
+            penalty = PENALTY * (len(later) + 1) * np.eye(width)
+            weights: Numbers = np.linalg.solve(products + penalty, residuals).astype(np.float64)
             self._arrays["weights"] = weights
-        errors = numbers[later] - self._predict(last, before)
+        errors = np.concatenate(
+            [target - self._predict(last, before) for last, before, target in blocks]
+        )
         freedom, scale = zip(*map(_fit_student, errors.T), strict=True) if errors.size else ((), ())
         count = len(self.fields.numbers)
         self._arrays["freedom"] = np.array(freedom or [1000.0] * count, np.float64)
         self._arrays["scale"] = np.array(scale or [1.0] * count, np.float64)
-
-    def _count(
-        self, ids: NDArray[np.int64], later: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.float64]]:
-        """Count symbols (Laplace), and pairs of neighbours, shrunk to the frequency of symbols."""
-        arrays = {}
-        for place, size in enumerate(self.fields.symbols.values()):
-            rate = (np.bincount(ids[:, place], minlength=size) + 1.0) / (len(ids) + size)
-            pairs = np.zeros((size, size))
-            np.add.at(pairs, (ids[later - 1, place], ids[later, place]), 1.0)
-            after = (pairs + rate) / (pairs.sum(1, keepdims=True) + 1)
-            arrays[f"symbol{place}"] = np.log(np.concatenate([after, rate[None]]))
-        return arrays
 
     def initial(self, batch_size: int, context: State | None = None) -> State:
         """Return NaN for the numbers of the steps before the first."""
@@ -215,37 +229,41 @@ class StepBaseline(StepModel):
         freedom, scale = (torch.from_numpy(self._arrays[one]) for one in ("freedom", "scale"))
         spread = scale.expand(mean.shape).masked_fill(first, 1.0)
         freedom = freedom.expand(mean.shape).masked_fill(first, FREEDOMS[-1])
-        symbols = [
-            torch.from_numpy(self._arrays[f"symbol{place}"])[ids[..., place]]
-            for place in range(len(self.fields.symbols))
-        ]
         units = torch.tensor(
             [one.scale for one in self.fields.numbers.values()], dtype=torch.float64
         )
         end = lengths if lengths is not None else torch.full((rows,), time)
         kept = end[:, None] - 1 - torch.arange(self.order) + self.order
         state = every.gather(1, kept[..., None].expand(-1, -1, width))
-        return IndependentFields(UncheckedStudentT(freedom, mean, spread), units, symbols), state
+        errors = UncheckedStudentT(freedom, mean, spread)
+        return IndependentFields(errors, units, self._symbols, ids), state
 
     @property
     def parameter_count(self) -> int:
         """Number of fitted parameters."""
-        return sum(array.size for array in self._arrays.values())
+        return sum(array.size for array in self.arrays().values())
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return the fitted parameters."""
-        return self._arrays
+        of_symbols = (one.arrays(place) for place, one in enumerate(self._symbols))
+        return dict(chain(self._arrays.items(), *(one.items() for one in of_symbols)))
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
         sizes, count = [*self.fields.symbols.values()], len(self.fields.numbers)
         shapes: dict[str, tuple[int, ...]] = {"freedom": (count,), "scale": (count,)}
-        shapes |= {f"symbol{place}": (size + 1, size) for place, size in enumerate(sizes)}
         if self.linear:
-            shapes["weights"] = (self.order * count + sum(sizes) + 1, count)
-        found = {name: array.shape for name, array in arrays.items()}
-        numbers = all(array.dtype == np.float64 for array in arrays.values())
-        if found != shapes or not numbers or (arrays["scale"] <= 0).any():
+            features = sum(min(size, FEATURES) for size in sizes)
+            shapes["weights"] = (self.order * count + features + 1, count)
+        own = {name: array for name, array in arrays.items() if not name.startswith("symbol")}
+        found = {name: array.shape for name, array in own.items()}
+        numbers = all(array.dtype == np.float64 for array in own.values())
+        try:
+            symbols = [Transitions.load(arrays, place, size) for place, size in enumerate(sizes)]
+        except (KeyError, ValueError):
+            symbols = []
+        whole = len(symbols) == len(sizes) and len(arrays) == len(own) + 3 * len(sizes)
+        if found != shapes or not numbers or not whole or (arrays["scale"] <= 0).any():
             raise RunError(
                 "the saved arrays are those of another model",
                 hint="use the settings of its training",
@@ -255,7 +273,13 @@ class StepBaseline(StepModel):
                 "the saved degrees of freedom are not positive",
                 hint="use the arrays of its training",
             )
-        self._arrays = {name: np.array(array) for name, array in arrays.items()}
+        self._arrays = {name: np.array(array) for name, array in own.items()}
+        self._symbols = symbols
+
+
+def _cut(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Cut rows into blocks."""
+    return np.split(rows, range(BLOCK, len(rows), BLOCK))
 
 
 def _fit_student(errors: Numbers) -> tuple[float, float]:

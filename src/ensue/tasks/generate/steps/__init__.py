@@ -18,6 +18,8 @@ from ensue.tasks.generate.steps.training import TRAINING
 from ensue.tasks.pipeline import train
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
 
+BASELINES = MODELS.parts.keys() - {"network"}
+"""Models that only sequences of records have."""
 OF_TEXT = {"codec", "baseline", "data"}
 """Settings of a file that is for text unless it says otherwise."""
 
@@ -31,7 +33,7 @@ def are_records(choices: Choices, values: Mapping[str, Any], of_text: Collection
         return values.get("kind") == "steps"
     if "format" in choices.flags:
         return choices.flags["format"] == "steps"
-    if choices.flags.keys() - {*of_text}:
+    if choices.flags.keys() - {*of_text} or choices.model in BASELINES:
         return True
     demo = demo_name(choices.data, "generate", "text")
     if demo is not None:

@@ -20,7 +20,7 @@ from ensue.settings import Choice, Flag, Settings
 from ensue.training.settings import AdamWSettings, BatchingSettings, TrainingSettings
 
 MODELS = Models(
-    "generate",
+    "sequences of records",
     {
         "network": StepNetworkSettings,
         "last-step": LastStepSettings,

@@ -15,8 +15,8 @@ from ensue.data.codecs.steps import StepCodec
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Example
 from ensue.data.readers.named_parts import get_scored_files
-from ensue.data.steps import StepData, encode_part, read_table
-from ensue.data.tables.long import LongTable, read_sample
+from ensue.data.steps import StepData, StepTable, encode_part, read_table
+from ensue.data.tables.long import read_sample
 from ensue.decoding.nearest import Nearest, find_nearest
 from ensue.decoding.records import continue_records
 from ensue.errors import DataError, SettingError
@@ -76,7 +76,7 @@ class StepGenerator(Trained):
         self, run: Run, model: StepModel, codec: StepCodec, table: Mapping[str, Any]
     ) -> None:
         self.run, self.model, self.codec = run, model, codec
-        self.table = read(LongTable, table)
+        self.table = read(StepTable, table)
 
     def lines(self, answers: Iterable[GeneratedSteps]) -> Iterator[str]:
         """Write rows of CSV: sequence, sample and step, and then the columns of training."""
@@ -158,7 +158,7 @@ class StepGenerator(Trained):
             listener.on_finding(Finding(str(path), f"{unknown:,} symbols are not in training"))
         return found
 
-    def _columns(self, file: Path) -> LongTable:
+    def _columns(self, file: Path) -> StepTable:
         """Take the columns of training; a table of one sequence needs no id and no times."""
         there = {name for row in read_sample(file, self.table) for name in row}
         missing = {
@@ -206,7 +206,7 @@ def open_steps(run: Run, settings: Any) -> StepGenerator:
         CODEC, lambda values: (StepCodec.from_json(values["steps"]), dict(values["table"]))
     )
     with format_errors(str(run.path / CODEC)):
-        read(LongTable, table)
+        read(StepTable, table)
 
     def build(own: Any, arrays: Mapping[str, NDArray[Any]]) -> StepModel:
         return own.model.build(codec.fields)
