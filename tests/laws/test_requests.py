@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tiny_runs
@@ -46,45 +45,26 @@ def test_requests_load_no_torch() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-QUICK = {
-    "generate": "ngram",
-    "classify": "ngram-bayes",
-    "tag": "most-frequent-tag",
-    "forecast": "ridge",
-}
-FLAGS: dict[str, tuple[list[str], dict[str, Any]]] = {
-    "generate": (
-        ["--samples", "3", "--length", "9", "--top-p", "0.9", "--novelty"],
-        {"samples": 3, "length": 9, "top_p": 0.9, "novelty": True},
-    ),
-    "classify": (["--text", "words"], {"text": "words"}),
-    "tag": (["--read", "lines"], {"read": "lines"}),
-    "forecast": (["--horizon", "3", "--seed", "5"], {"horizon": 3, "seed": 5}),
-}
-
-
-def test_every_verb_has_a_request() -> None:
-    assert TASKS.keys() == VERBS.keys() == FLAGS.keys()
+def test_every_verb_has_an_entry_in_the_tests() -> None:
+    assert list(TASKS) == list(VERBS) == list(tiny_runs.VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_command_prints_the_answers_to_its_request(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tiny_runs.made(verb, "finished", tmp_path, model=QUICK[verb])
-    new = tmp_path / "new.csv"
-    new.write_text("words\nthe 1 cat 2\nthe 2 cat 1\n")
-    text = "the cat sees the road"
-    data = {"generate": text, "classify": new, "tag": text, "forecast": None}[verb]
-    flags, options = FLAGS[verb]
-    typed = [] if data is None else ["--prompt", text] if verb == "generate" else [str(data)]
+    tiny, new = tiny_runs.VERBS[verb], tmp_path / "new.csv"
+    run = tiny_runs.made(verb, "finished", tmp_path, model=tiny.quick)
+    new.write_text(tiny.new)
+    typed = [str(new) if one == tiny_runs.FILE else one for one in tiny.arguments]
     capsys.readouterr()
-    assert main([verb, str(run), *typed, *flags, "--json"]) == 0
+    assert main([verb, str(run), *typed, "--json"]) == 0
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     model = ensue.open(run)
     assert model.request is VERBS[verb].request
-    answers = list(model.answer(model.make_request(**options), data))
+    given = new if tiny.given == tiny_runs.FILE else tiny.given
+    answers = list(model.answer(model.make_request(**tiny.options), given))
     assert printed == [json.loads(json.dumps(one.to_json())) for one in answers]
-    assert len(printed) == {"generate": 3, "classify": 2, "tag": 1, "forecast": 1}[verb]
+    assert len(printed) == tiny.answers
     with pytest.raises(SettingError, match=f"^{verb}: there is no setting 'nothing'"):
         model.make_request(nothing=1)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_runs import made
+from tiny_runs import VERBS, made
 
 from ensue.api import find_task
 from ensue.escape import for_markdown
@@ -13,7 +13,6 @@ from ensue.tasks.model_card import records, summarise
 from ensue.tasks.results import Result
 from ensue.training.folder.run import Run
 
-MODELS = {"generate": "ngram", "classify": "lstm", "tag": "hmm", "forecast": "ridge"}
 KEYS = {
     *("run", "task", "metrics", "baselines", "rows", "recommendation", "comparison"),
     *("retrain", "selected", "warnings", "details", "notes"),
@@ -24,9 +23,10 @@ ROW = {
 }
 
 
-@pytest.fixture(scope="module", params=list(MODELS))
+@pytest.fixture(scope="module", params=[*VERBS])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(request.param, "finished", tmp_path_factory.mktemp("run"), MODELS[request.param])
+    quick = VERBS[request.param].quick
+    return made(request.param, "finished", tmp_path_factory.mktemp("run"), quick)
 
 
 def test_a_result_has_the_same_keys_for_every_verb(run: Path) -> None:

@@ -1,6 +1,6 @@
 """What the settings of every verb obey: their schema is complete, and none of them is dead."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -8,6 +8,7 @@ import pytest
 import tiny_runs
 from pydantic import BaseModel
 from stub_statsforecast import install
+from tiny_runs import STEPS, VERBS
 
 import ensue
 from ensue import api
@@ -114,7 +115,9 @@ def test_a_setting_that_would_do_nothing_is_refused(assignments: list[str], mess
 def test_a_name_keeps_what_both_take_and_comes_back_from_a_run(verb: str) -> None:
     said = ("warmup=7", "schedule.name=plateau", "factor=0.3", "learning_rate=0.5")
     said += ("optimiser.name=sgd",)
-    settings = TASKS[verb].propose(Choices(model=FIRST[verb][0][1], assignments=said)).settings
+    settings = (
+        TASKS[verb].propose(Choices(model=VERBS[verb].trainings[0][0], assignments=said)).settings
+    )
     training: Any = settings.training  # type: ignore[attr-defined]
     assert (training.schedule.name, training.schedule.warmup, training.schedule.factor) == (
         "plateau",
@@ -152,38 +155,7 @@ DATA = tiny_runs.DATA | {
     "lists": '{"tokens": ["the", "cat"], "tags": [0, 1]}\n' * 60,
 }
 ENDS = tiny_runs.ENDS | {"fasttext": "txt", "series": "ts", "lists": "jsonl"}
-STEPS = ["training.steps=2", "training.evaluate_every=1", "hardware.threads=1"]
-STALLED = [
-    *("training.steps=8", "training.evaluate_every=2", "training.report_every=1"),
-    *("schedule.name=plateau", "schedule.patience=0", "training.hardware.threads=1"),
-    "optimiser.learning_rate=1e-12",
-]
-BUDGET = ["training.epochs=1", "training.patience=1", "hardware.threads=1"]
-OTHERS = ["optimiser=sgd", "schedule=constant"]
-Training = tuple[str, str | None, list[str]]
-FIRST: dict[str, list[Training]] = {
-    "generate": [
-        ("generate", "gru", [*STALLED, "batching.name=windows", "body.depth=2"]),
-        ("generate", "window", BUDGET),
-        ("generate", "window", [*STEPS, *OTHERS, "batching.name=streams"]),
-        ("generate", "window", [*STEPS, "batching.name=records"]),
-    ],
-    "classify": [
-        ("classify", "convolution", STALLED),
-        ("classify", "gru", [*BUDGET, "model.auxiliary=lm", "body.depth=2"]),
-        ("classify", "convolution", [*STEPS, *OTHERS]),
-    ],
-    "tag": [
-        ("tag", "recurrent", [*STALLED, "body.depth=2"]),
-        ("tag", "convolution", BUDGET),
-        ("tag", "convolution", [*STEPS, *OTHERS]),
-    ],
-    "forecast": [
-        ("forecast", "gru", [*STALLED, "body.depth=2", "baselines.statistical=[]"]),
-        ("forecast", "window", [*BUDGET, "baselines.statistical=[]"]),
-        ("forecast", "window", [*STEPS, *OTHERS, "baselines.statistical=[]"]),
-    ],
-}
+Training = tuple[str, str | None, Sequence[str]]
 FURTHER: dict[str, list[Training]] = {
     "generate": [
         ("generate", None, STEPS),
@@ -221,6 +193,10 @@ FURTHER: dict[str, list[Training]] = {
         ("forecast", "arima", []),
     ],
 }
+
+
+def first(verb: str) -> list[Training]:
+    return [(verb, *training) for training in VERBS[verb].trainings]
 
 
 def fields_read(
@@ -265,14 +241,14 @@ def test_no_setting_of_training_is_dead(
     verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training: Any = TASKS[verb].settings.model_fields["training"].annotation
-    assert fields(training) - fields_read(verb, FIRST[verb], tmp_path, monkeypatch) == set()
+    assert fields(training) - fields_read(verb, first(verb), tmp_path, monkeypatch) == set()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", TASKS)
 def test_no_setting_is_dead(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
-    read = fields_read(verb, [*FIRST[verb], *FURTHER[verb]], tmp_path, monkeypatch)
+    read = fields_read(verb, [*first(verb), *FURTHER.get(verb, [])], tmp_path, monkeypatch)
     assert fields(TASKS[verb].settings) - read == set()
 
 

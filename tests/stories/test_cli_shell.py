@@ -21,6 +21,7 @@ from ensue.cli.main import app, main
 from ensue.cli.output import print_json
 from ensue.cli.progress import Live, Plain, follow
 from ensue.cli.tables import plain_table, show_table
+from ensue.tasks import VERBS
 from ensue.tasks.generate import GenerateRequest
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.settings import TrainingSettings
@@ -398,8 +399,8 @@ def test_a_cell_that_ends_the_program(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 COMMANDS = [
-    *(("train", verb) for verb in ("generate", "classify", "tag", "forecast")),
-    *((verb,) for verb in ("generate", "classify", "tag", "forecast")),
+    *(("train", verb) for verb in VERBS),
+    *((verb,) for verb in VERBS),
     *((name,) for name in ("check", "evaluate", "compare")),
 ]
 

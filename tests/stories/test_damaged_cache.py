@@ -3,7 +3,6 @@ refused in one line."""
 
 import hashlib
 import json
-import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
+from tiny_runs import VERBS
 
 import ensue
 from ensue import api
@@ -23,54 +23,7 @@ from ensue.training.contract import Progress
 SETTINGS = ["training.steps=6", "training.evaluate_every=2", "training.hardware.threads=1"]
 
 
-def text(folder: Path) -> Path:
-    path = folder / "text.txt"
-    path.write_text(
-        "".join(f"the cat number {n * n % 97} sat on the mat. \n" for n in range(400)),
-        encoding="utf-8",
-    )
-    return path
-
-
-def labels(folder: Path) -> Path:
-    dice, path = random.Random(1), folder / "labels.csv"
-    rows = (
-        f"the {word} {dice.randrange(50)},{word}" for word in dice.choices(["cat", "house"], k=120)
-    )
-    path.write_text("text,label\n" + "\n".join(rows) + "\n")
-    return path
-
-
-def tags(folder: Path) -> Path:
-    dice, path = random.Random(1), folder / "tags.tsv"
-    path.write_text(
-        "".join(f"the\tD\n{dice.choice(['cat', 'road'])}\tN\nsees\tV\n\n" for _ in range(80))
-    )
-    (folder / "vectors.txt").write_text("the 1 0\ncat 0 1\nroad 1 1\n")
-    return path
-
-
-def series(folder: Path) -> Path:
-    dice, path = random.Random(1), folder / "series.csv"
-    rows = (f"{2000 + n // 12}-{1 + n % 12:02d}-01,{dice.random() + n % 12}" for n in range(72))
-    path.write_text("ds,y\n" + "\n".join(rows) + "\n")
-    return path
-
-
-MAKE = {"generate": text, "classify": labels, "tag": tags, "forecast": series}
 OF_RUN = (".toml", ".json", ".safetensors", ".npy")
-DAMAGED = {
-    "generate": "train.steps.symbol.npy",
-    "classify": "train.steps.symbol.npy",
-    "tag": "train.steps.word.npy",
-    "forecast": "series.steps.values.npy",
-}
-OF_TEST = {
-    "generate": "test.steps.symbol.npy",
-    "classify": "test.steps.symbol.npy",
-    "tag": "test.steps.word.npy",
-    "forecast": "series.steps.values.npy",
-}
 
 
 def killed_at_once(event: Any) -> None:
@@ -80,10 +33,13 @@ def killed_at_once(event: Any) -> None:
 
 def train(verb: str, folder: Path, out: str, **more: Any) -> Path:
     """Train beside the data, which is named as it is there."""
-    settings = [*SETTINGS, *([f"vectors={folder / 'vectors.txt'}"] if verb == "tag" else [])]
+    settings = [*SETTINGS]
+    if verb == "tag":
+        (folder / "vectors.txt").write_text("the 1 0\ncat 0 1\nroad 1 1\n")
+        settings.append(f"vectors={folder / 'vectors.txt'}")
     ensue.train(
         verb,
-        folder / MAKE[verb](folder).name,
+        VERBS[verb].write(folder),
         out=folder / out,
         size="tiny",
         settings=settings,
@@ -92,7 +48,7 @@ def train(verb: str, folder: Path, out: str, **more: Any) -> Path:
     return folder / out
 
 
-@pytest.fixture(scope="module", params=MAKE)
+@pytest.fixture(scope="module", params=[*VERBS])
 def runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:
@@ -125,7 +81,7 @@ def test_a_stopped_run_with_a_damaged_cache_ends_with_the_same_weights(
     runs: tuple[str, Path], run: Callable[[str], Path], damage: str
 ) -> None:
     stopped, verb = run("stopped"), runs[0]
-    path = stopped / "cache" / DAMAGED[verb]
+    path = stopped / "cache" / VERBS[verb].cached
     if damage == "a bit":
         flip(path)
     elif damage == "no sums":
@@ -144,16 +100,14 @@ def test_other_data_does_not_take_the_place_of_what_was_learned_from(
     runs: tuple[str, Path], run: Callable[[str], Path]
 ) -> None:
     stopped, (verb, folder) = run("stopped"), runs
-    source = folder / MAKE[verb](folder).name
+    source = VERBS[verb].write(folder)
     kept = source.read_bytes()
     before = {path: path.read_bytes() for path in stopped.rglob("*") if path.suffix in OF_RUN}
-    flip(stopped / "cache" / DAMAGED[verb])
-    damaged = (stopped / "cache" / DAMAGED[verb]).read_bytes()
+    flip(stopped / "cache" / VERBS[verb].cached)
+    damaged = (stopped / "cache" / VERBS[verb].cached).read_bytes()
     try:
         source.write_bytes(kept[: len(kept) // 2])
-        what = (
-            rf"{DAMAGED[verb]}: the file is damaged: .*, and {source} has changed since it was read"
-        )
+        what = rf"{VERBS[verb].cached}: the file is damaged: .*, and {source} has changed since it was read"
         with pytest.raises(
             RunError, match=rf"{what}; restore the cache or {source} from a copy, or train again"
         ):
@@ -164,7 +118,7 @@ def test_other_data_does_not_take_the_place_of_what_was_learned_from(
         ):
             api.resume(stopped)
         now = {path: path.read_bytes() for path in before}
-        assert now == {**before, stopped / "cache" / DAMAGED[verb]: damaged}
+        assert now == {**before, stopped / "cache" / VERBS[verb].cached: damaged}
     finally:
         source.write_bytes(kept)
     api.resume(stopped)  # as the message says
@@ -195,7 +149,7 @@ def test_sources_that_nobody_described_are_refused(
     value: Any, runs: tuple[str, Path], run: Callable[[str], Path]
 ) -> None:
     stopped = run("stopped")
-    flip(stopped / "cache" / DAMAGED[runs[0]])
+    flip(stopped / "cache" / VERBS[runs[0]].cached)
     about = parse_toml((stopped / "run.toml").read_bytes())
     sums = json.loads((stopped / "manifest.json").read_text())
     (stopped / "run.toml").write_text(tomli_w.dumps(about | {"data": value}))
@@ -231,16 +185,16 @@ def test_evaluate_gives_the_same_figures_from_a_damaged_cache(
 ) -> None:
     finished, (verb, folder) = run("finished"), runs
     expected = figures(folder / "finished")
-    flip(finished / "cache" / OF_TEST[verb])
+    flip(finished / "cache" / VERBS[verb].tested)
     assert figures(finished) == expected
-    flip(finished / "cache" / OF_TEST[verb])
-    (folder / MAKE[verb](folder).name).rename(folder / "away")
+    flip(finished / "cache" / VERBS[verb].tested)
+    (VERBS[verb].write(folder)).rename(folder / "away")
     try:
         with pytest.raises(RunError, match="is not there to read it again"):
             figures(finished)
     finally:
         (folder / "away").unlink()
-        MAKE[verb](folder)
+        VERBS[verb].write(folder)
 
 
 def figures(folder: Path) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 from stub_statsforecast import install
+from tiny_runs import VERBS
 
 import ensue
 from ensue.cells import CELLS
@@ -19,8 +20,6 @@ from ensue.tasks import TASKS, Choices
 from ensue.training.contract import Progress
 
 CHOICES = [(verb, name) for verb, task in TASKS.items() for name in task.models.names]
-USES = {"generate": ["--length", "5"], "classify": ["a film"], "tag": ["the cat"], "forecast": []}
-MORE = {"forecast": ["baselines.statistical=[]"], "tag": ["codec.min_count=1"]}
 CELL = """
 class Mine(Cell):
     states = ("h",)
@@ -47,19 +46,7 @@ def data_for(verb: str, name: str, folder: Path) -> str:
         text = "\n".join(f"{','.join(map(str, values))}:{label}" for label, *values in rows)
         (folder / "waves.ts").write_text(f"@univariate true\n@classLabel true 0 1\n@data\n{text}\n")
         return str(folder / "waves.ts")
-    text = {
-        "generate": "the cat sat on the mat and the dog sat on the cat.\n" * 60,
-        "classify": "text,label\n"
-        + "".join(f"a {'good' if n % 2 else 'bad'} film {n},{n % 2}\n" for n in range(80)),
-        "tag": "the D\ncat N\nsleeps V\n\na D\ndog N\nruns V\n\n" * 40,
-        "forecast": "month,sold\n"
-        + "".join(f"{2000 + n // 12}-{n % 12 + 1:02},{n % 12 + n / 50}\n" for n in range(96)),
-    }[verb]
-    file = folder / {"classify": "rows.csv", "forecast": "sold.csv", "tag": "words.conll"}.get(
-        verb, "text.txt"
-    )
-    file.write_text(text)
-    return str(file)
+    return str(VERBS[verb].write(folder))
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +75,7 @@ def trains(verb: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str
     """Train, interrupted after the first step and resumed where it is a network; use the run."""
     run, data = str(folder / "run"), data_for(verb, name, folder)
     steps = ["steps=2", "evaluate_every=1", "hardware.threads=1"]
-    settings = [f"training.{one}" for one in steps] + MORE.get(verb, [])
+    settings = [f"training.{one}" for one in steps] + [*VERBS[verb].settings]
     shape = {"format": "trees"} if name == "tree" else {}
     how: dict[str, Any] = {"model": name, "out": run, "settings": settings, **shape}
     if is_network(TASKS[verb].models.resolve(name)):
@@ -100,7 +87,7 @@ def trains(verb: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str
         ensue.train(verb, data, **how)
     assert json.loads(Path(run, "result.json").read_text())["rows"]
     if name not in ("tree", "dtw"):
-        assert main([verb, run, *USES[verb]]) == 0
+        assert main([verb, run, *VERBS[verb].uses]) == 0
     assert main(["evaluate", run]) == 0
     capsys.readouterr()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import ASK, made
+from tiny_runs import ASK, VERBS, made
 
 import ensue
 from ensue import api
@@ -49,7 +49,7 @@ def answers(verb: str, run: Path, again: Path) -> list[Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["finished", "killed"])
-@pytest.mark.parametrize("verb", ["generate", "classify", "tag", "forecast"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_flip_is_noticed_or_without_effect(verb: str, state: str, tmp_path: Path) -> None:
     run, dice = made(verb, state, tmp_path), random.Random(f"{verb} {state}")
     Run.resume(run).close()  # what was logged after the last checkpoint is cut off

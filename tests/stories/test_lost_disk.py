@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_runs import VERBS
 
 import ensue
 from ensue import api
@@ -20,26 +21,11 @@ from ensue.errors import Interrupted, RunError
 from ensue.training.contract import Progress
 
 SETTINGS = ["training.steps=6", "training.evaluate_every=2", "training.hardware.threads=1"]
-DATA = {
-    "generate": "".join(
-        f"the cat number {number * number % 97} sat on the mat. \n" for number in range(300)
-    ),
-    "classify": "text,label\n" + "".join(f"the {n % 3} cat,{'ab'[n % 2]}\n" for n in range(120)),
-    "tag": "".join(f"the\tD\n{'cat' if n % 3 else 'road'}\tN\nsees\tV\n\n" for n in range(80)),
-    "forecast": "time,value\n"
-    + "".join(f"{2000 + n // 12}-{n % 12 + 1:02}-01,{n % 12}\n" for n in range(120)),
-}
-
-
-def data(folder: Path, verb: str) -> Path:
-    path = folder / f"{verb}.{ {'generate': 'txt', 'tag': 'tsv'}.get(verb, 'csv') }"
-    path.write_text(DATA[verb])
-    return path
 
 
 def train(folder: Path, verb: str, watch: Callable[[Any], None], out: str = "run") -> Any:
     return ensue.train(
-        verb, data(folder, verb), out=folder / out, size="tiny", settings=SETTINGS, device="cpu", on_event=watch,
+        verb, VERBS[verb].write(folder), out=folder / out, size="tiny", settings=SETTINGS, device="cpu", on_event=watch,
         model="lstm",
     )  # fmt: skip
 
@@ -55,7 +41,7 @@ def at_the_first_validation(act: Callable[[], object]) -> Callable[[Any], None]:
     return watch
 
 
-@pytest.mark.parametrize("verb", DATA)
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_run_folder_that_is_deleted_while_it_trains(tmp_path: Path, verb: str) -> None:
     with pytest.raises(RunError) as told:
         train(tmp_path, verb, at_the_first_validation(lambda: shutil.rmtree(tmp_path / "run")))
@@ -169,7 +155,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     line = [
         "train",
         "generate",
-        str(data(tmp_path, "generate")),
+        str(VERBS["generate"].write(tmp_path)),
         "--out",
         str(tmp_path / "run"),
         "--model",

@@ -269,7 +269,7 @@ def test_other_wrong_arguments_are_one_line(folder: Path) -> None:
     ],
 )
 def test_an_option_of_the_wrong_type_is_refused(option: dict[str, object], message: str) -> None:
-    for verb in ("generate", "classify", "tag", "forecast"):
+    for verb in TASKS:
         with pytest.raises(SettingError, match=f"^{message}"):
             ensue.train(verb, **option)
 
