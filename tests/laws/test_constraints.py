@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ensue
-from ensue.data.codecs.tokens import TokenCodec
+from ensue.data.codecs.words import FrequentCodec
 from ensue.decoding.constraints.automaton import Automaton
 from ensue.decoding.constraints.matching import Matching, only
 from ensue.errors import PromptError
@@ -125,7 +125,7 @@ def test_every_match_can_be_written(expression, text):
     assert constraint.complete(place)
 
 
-TOKENS = TokenCodec(["a", "b1", "\n", "-", "aé"], ends=False)
+TOKENS = FrequentCodec("tokens", ["a", "b1", "\n", "-", "aé"], ends=False)
 
 
 @given(pattern, st.integers(0, 2**32))

@@ -88,7 +88,7 @@ def test_words_that_stand_as_treebanks_cut_them() -> None:
 
 def test_words_are_learned_with_their_marks() -> None:
     codec = Words().fit(["यह किताब बहुत अच्छी है। यह भाषा है।"], ends=False)
-    assert " किताब" in codec.words
+    assert " किताब" in codec.symbols
     assert codec.decode(codec.encode("यह भाषा बहुत अच्छी है।")) == "यह भाषा बहुत अच्छी है।"
 
 

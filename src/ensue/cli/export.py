@@ -24,7 +24,7 @@ def export(run: Path, file: Path, /) -> None:
     from ensue.atomic_io import write_errors
     from ensue.cli.output import show_line
     from ensue.cli.progress import Heartbeat, follow_answer, open_run
-    from ensue.data.codecs import TokenCodec, WordCodec
+    from ensue.data.codecs import FrequentCodec
     from ensue.models.ngram import write_arpa
     from ensue.training.contract import Working
 
@@ -41,7 +41,7 @@ def export(run: Path, file: Path, /) -> None:
                 symbols,
                 codec.unknown,
                 codec.end,
-                words=isinstance(codec, WordCodec | TokenCodec),
+                words=isinstance(codec, FrequentCodec),
             )
             unfinished.replace(file)
         finally:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, cast
@@ -148,12 +149,9 @@ def _list_files(folder: Path, listener: Listener) -> list[Path]:
     seen = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {*runs} & {*path.parents}
-    ]
-    seen = [
-        path
-        for path in seen
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file()
+        and not {*runs} & {*path.parents}
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     data = [path for path in seen if not path.name.partition(".")[0].lower().endswith(NOTES)]
     found: list[Path] = []
@@ -281,22 +279,19 @@ def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
     second = second_of_mix(encoding)
     decoder = LineByLine(second) if second else codecs.getincrementaldecoder(encoding)()
     lines, first = 1, True
-    for chunk in read_chunks(path, listener):
-        if first:
+    last = [(b"", True)]
+    for chunk, final in chain(((one, False) for one in read_chunks(path, listener)), last):
+        if first and not final:
             _check_kind(path, chunk[:SAMPLE], encoding)
             if encoding.startswith("utf-8") and chunk.startswith(codecs.BOM_UTF8):
                 chunk = chunk[len(codecs.BOM_UTF8) :]
                 listener.report(path, "the byte order mark at the beginning was left out")
         try:
-            text = decoder.decode(chunk)
+            text = decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
             raise _decode_error(path, error, lines, second or encoding) from None
         lines, first = lines + text.count("\n"), False
         yield text
-    try:
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise _decode_error(path, error, lines, second or encoding) from None
 
 
 def _check_kind(path: Path, sample: bytes, encoding: str) -> None:
@@ -346,10 +341,8 @@ def _encoding_error(path: Path, sample: bytes, what: str, line: int) -> DataErro
         if _decodes([one], "utf-8"):
             good += 1
         else:
-            wrong, unexpected = (
-                wrong + 1,
-                unexpected if len(unexpected) > SAMPLE else unexpected + one + b"\n",
-            )
+            wrong += 1
+            unexpected += one + b"\n" if len(unexpected) <= SAMPLE else b""
     names = (guess_encoding(unexpected if good else sample), ("iso-8859-1", "ISO 8859-1 (Latin-1)"))
     fitting = next((one for one in names if _decodes(_iterate_not_utf_8(path), one[0])), None)
     if fitting is None:

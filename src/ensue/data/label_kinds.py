@@ -14,7 +14,13 @@ from math import isfinite
 from statistics import mean, median
 from typing import Any
 
-from ensue.data.codecs.labels import DESCRIBED, LabelKind, LabelSettings, label_names
+from ensue.data.codecs.labels import (
+    DESCRIBED,
+    LabelKind,
+    LabelSettings,
+    collect_names,
+    label_names,
+)
 from ensue.data.contract import Finding
 from ensue.data.labelled import Example
 from ensue.data.tables.number_format import NumberFormat, find_number_formats
@@ -189,10 +195,7 @@ def find_lacking_labels(
     """Report labels of data.labels.merge that no example has."""
     if not (others := settings.others):
         return
-    labels = (
-        label for one in examples for label in (one.label, *(one.inner or ())) if label is not None
-    )
-    there = {name for label in labels for name in label_names(label, delimiter, kind)}
+    there = collect_names(examples, delimiter, kind)
     if lacking := sorted(others.keys() - there):
         what = (
             f"labels of data.labels.merge that no example has: "

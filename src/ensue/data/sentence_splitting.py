@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 from ensue.data.word_boundaries import join_marks
@@ -93,18 +94,14 @@ def split_sentences(
     [['Do', "n't", 'go', ',', 'Mr.', 'Fox', '.'], ['It', "'s", '3.5', 'miles', '.']]
     """
     first, paragraph = 1, []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(chain(lines, [""]), 1):
         if line.strip():
             first = first if paragraph else number
             paragraph.append(line.strip())
             continue
-        yield from (
-            (first, sentence) for sentence in _sentences(" ".join(paragraph), cut or split_words)
-        )
+        for sentence in _sentences(" ".join(paragraph), cut or split_words):
+            yield first, sentence
         paragraph = []
-    yield from (
-        (first, sentence) for sentence in _sentences(" ".join(paragraph), cut or split_words)
-    )
 
 
 def _sentences(paragraph: str, cut: Cut) -> Iterator[list[Word]]:

@@ -8,9 +8,8 @@ from ensue.data.codecs.characters import CharacterCodec, Characters
 from ensue.data.codecs.measurements import MeasurementCodec, Measurements
 from ensue.data.codecs.subwords import SubwordCodec, Subwords
 from ensue.data.codecs.text import TextContent, TextSettings
-from ensue.data.codecs.tokens import TokenCodec, Tokens
 from ensue.data.codecs.tree import TreeCodec, TreeCodecSettings
-from ensue.data.codecs.words import WordCodec, Words
+from ensue.data.codecs.words import FrequentCodec, Tokens, Words
 from ensue.data.contract import Codec
 from ensue.data.labelled import ContentCodec
 from ensue.errors import RunError, did_you_mean
@@ -28,8 +27,8 @@ CODECS: dict[str, type[Settings]] = {
 FITTED: dict[str, type[Codec]] = {
     "characters": CharacterCodec,
     "bytes": ByteCodec,
-    "words": WordCodec,
-    "tokens": TokenCodec,
+    "words": FrequentCodec,
+    "tokens": FrequentCodec,
     "subwords": SubwordCodec,
 }
 """Fitted text codecs, by the name in their `to_json`."""

@@ -160,6 +160,13 @@ def label_names(label: Any, delimiter: str, kind: LabelKind) -> list[str]:
     return list(dict.fromkeys(part for part in parts if part))
 
 
+def collect_names(examples: Iterable[Example], delimiter: str, kind: LabelKind) -> set[str]:
+    """Return the names of all labels, those of steps among them."""
+    labels = (label for one in examples for label in (one.label, *(one.inner or ())))
+    present = (label for label in labels if label is not None)
+    return {name for label in present for name in label_names(label, delimiter, kind)}
+
+
 def fit_labels(
     train: Sequence[Example], settings: LabelSettings, kind: LabelKind, mark: str
 ) -> LabelCodec:
@@ -172,13 +179,7 @@ def fit_labels(
         values = np.array([_parse_number(example.label) for example in train])
         mean, scale = find_moments(values)
         return LabelCodec(kind, mean=mean, scale=scale or 1.0, decimal=mark)
-    every = [
-        label
-        for example in train
-        for label in (example.label, *(example.inner or ()))
-        if label is not None
-    ]
-    present = {name for label in every for name in label_names(label, mark, kind)}
+    present = collect_names(train, mark, kind)
     if kind == "ordinal" and settings.order:
         if lacking := sorted(present - set(settings.order)):
             what = f"the label {lacking[0]!r} has no place in the order"

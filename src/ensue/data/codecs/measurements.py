@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -385,18 +385,14 @@ class MeasurementCodec(ContentCodec):
 def _fit_scales(given: list[Mapping[str, Any]], fields: MeasuredFields, scale: Scale) -> Scales:
     every = [to_arrays(content, fields) for content in given]
     values = np.concatenate([one.values for one in every])
-    errors = (
-        np.concatenate([cast("Floats", one.errors) for one in every])
-        if fields.has_errors
-        else np.zeros((0, 0))
-    )
+    errors = [one.errors for one in every if one.errors is not None]
     constants = np.array(
         [[get_field(content, name) for name in fields.constants] for content in given], np.float64
     )
     times = [one.times for one in every if one.times is not None and len(one.times)]
     return Scales(
         Scaling.fit(values, scale),
-        Scaling.fit(_log(errors), "linear"),
+        Scaling.fit(_log(np.concatenate(errors) if errors else np.zeros((0, 0))), "linear"),
         Scaling.fit(constants, scale),
         np.flatnonzero(np.isnan(values).any(0)).tolist(),
         _typical(np.array([time[-1] - time[0] for time in times])),

@@ -15,8 +15,7 @@ from pydantic import Field
 from ensue.data.codecs.bytes import Bytes
 from ensue.data.codecs.characters import Characters
 from ensue.data.codecs.subwords import Subwords
-from ensue.data.codecs.tokens import Tokens
-from ensue.data.codecs.words import Words
+from ensue.data.codecs.words import Tokens, Words
 from ensue.data.contract import Codec
 from ensue.data.labelled import Content, ContentCodec, Fields
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share

@@ -67,6 +67,18 @@ def make_generator(seed: int, epoch: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch]))
 
 
+def cut_pieces(offsets: Arrays, steps: int) -> tuple[Arrays, Arrays, Arrays]:
+    """Cut sequences into pieces of at most `steps` steps.
+
+    Returns the number of each piece in its sequence, and where it begins and ends.
+    """
+    lengths = np.diff(offsets)
+    cuts = -(-lengths // steps)
+    number = np.arange(cuts.sum()) - np.repeat(np.cumsum(cuts) - cuts, cuts)
+    begins = np.repeat(offsets[:-1], cuts) + number * steps
+    return number, begins, np.minimum(begins + steps, np.repeat(offsets[1:], cuts))
+
+
 POOL = 50
 """Batches that are sorted by length together: more would save little padding, and mix rows less."""
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, gather, ones
+from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, cut_pieces, gather, ones
 
 
 class Records(Feed):
@@ -14,12 +14,8 @@ class Records(Feed):
 
     def __init__(self, corpus: Corpus, start: int, rows: int, steps: int, seed: int) -> None:
         self.corpus, self.start = corpus, start
-        begins, lengths = corpus.offsets[:-1], np.diff(corpus.offsets)
-        cuts = -(-lengths // steps)
-        cut = np.arange(cuts.sum()) - np.repeat(np.cumsum(cuts) - cuts, cuts)
-        self.first = cut == 0
-        self.begins = np.repeat(begins, cuts) + cut * steps
-        self.lengths = np.minimum(np.repeat(lengths, cuts) - cut * steps, steps)
+        number, self.begins, ends = cut_pieces(corpus.offsets, steps)
+        self.first, self.lengths = number == 0, ends - self.begins
         self.buckets = LengthBuckets(self.lengths, rows, seed)
 
     def __len__(self) -> int:

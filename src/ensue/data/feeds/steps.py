@@ -6,7 +6,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.dataset import Examples
-from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, ones
+from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, cut_pieces, ones
 
 WARMUP = 16
 """Steps before a piece that are read and not counted, so that it does not begin blindly."""
@@ -22,12 +22,9 @@ class StepFeed(Feed):
     unit = "steps"
 
     def __init__(self, examples: Examples, rows: int, steps: int, seed: int) -> None:
-        self.examples, lengths = examples, examples.lengths
-        cuts = np.maximum(-(-lengths // steps), 1)
-        cut = np.arange(cuts.sum()) - np.repeat(np.cumsum(cuts) - cuts, cuts)
-        begins = np.repeat(examples.offsets[:-1], cuts) + cut * steps
-        ends = np.minimum(begins + steps, np.repeat(examples.offsets[1:], cuts))
-        self.warmup = np.where(cut > 0, WARMUP, 0)
+        self.examples = examples
+        number, begins, ends = cut_pieces(examples.offsets, steps)
+        self.warmup = np.where(number > 0, WARMUP, 0)
         self.begins, self.lengths = begins - self.warmup, ends - begins + self.warmup
         self.buckets = LengthBuckets(self.lengths, rows, seed)
 

@@ -115,16 +115,9 @@ def lay_out(
 
     def lay_out_by(by_series: bool) -> tuple[Layout, list[int], list[str]]:
         layout = _fill_in(settings, lengths, (season, horizon), by_series, fitted)
-        long = [
-            number
-            for number, length in enumerate(lengths)
-            if length >= layout.min_context + layout.test
-        ]
-        return (
-            layout,
-            long,
-            [part for part in PARTS if not len(find_origins(panel, layout, part, long))],
-        )
+        long = np.flatnonzero(lengths >= layout.min_context + layout.test).tolist()
+        lacking = [part for part in PARTS if not len(find_origins(panel, layout, part, long))]
+        return layout, long, lacking
 
     layout, long, lacking = lay_out_by(len(lengths) >= MANY)
     if lacking and layout.by_series:

@@ -97,30 +97,18 @@ class Frequency:
             return np.int64(last) + counts
         if self.base == "second":
             return np.datetime64(last, "s") + counts
+        time = np.datetime64(last, "s")
+        of_day = time - time.astype("datetime64[D]")
         if self.base == "workday":
-            day = np.datetime64(last, "D")
-            return np.busday_offset(day, counts, roll="backward").astype("datetime64[s]") + (
-                last - day
-            )
-        month = np.datetime64(last, "M")
-        into = np.datetime64(last, "s") - month.astype("datetime64[s]")
-        months = month + counts
+            days = np.busday_offset(time.astype("datetime64[D]"), counts, roll="backward")
+            return days.astype("datetime64[s]") + of_day
+        months = time.astype("datetime64[M]") + counts
         if self.on == WORKDAY:
-            return _find_last_workdays(months) + (
-                np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")
-            )
-        if self.on:
-            into += np.timedelta64(
-                (self.on - _get_day(np.array([last], "datetime64[s]"))[0]) * DAY, "s"
-            )
-        elif _ends_month(np.array([last], "datetime64[s]"))[0]:
-            into = np.timedelta64(31 * DAY, "s")
-        lengths = (months + 1).astype("datetime64[s]") - months.astype("datetime64[s]")
-        of_day = (
-            np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")
-        ).astype(np.int64)
-        latest = lengths - np.timedelta64(DAY, "s") + of_day
-        return months.astype("datetime64[s]") + np.minimum(into, latest)
+            return _find_last_workdays(months) + of_day
+        own = np.array([time])
+        day = self.on or (31 if _ends_month(own)[0] else _get_day(own)[0])
+        first = months.astype("datetime64[D]")
+        return first + (np.minimum(day, _count_days(months)) - 1) + of_day
 
 
 def read_frequency(name: str) -> Frequency:
@@ -150,14 +138,14 @@ def infer_frequency(times: Times) -> Frequency | None:
         most = _find_most_common("month", months)
         return None if most is None else replace(most, on=on)
     found = _find_most_common("second", np.diff(times).astype(np.int64))
+    days = times.astype("datetime64[D]")
+    # Without a weekend in between, the steps may be days as well.
     if (
         found == Frequency("second", DAY)
-        and np.is_busday(days := times.astype("datetime64[D]")).all()
+        and np.is_busday(days).all()
+        and days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2
     ):
-        # Without a weekend in between, the steps may be days as well.
-        if days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2:
-            return Frequency("workday", 1)
-        return found
+        return Frequency("workday", 1)
     return found
 
 

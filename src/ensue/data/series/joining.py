@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,9 +29,7 @@ def append(train: Panel, later: Panel) -> tuple[Panel, list[int]]:
     single = len(before) == len(later.series) == 1
     series, first = [], []
     for one in later.series:
-        old = (
-            next(iter(before.values())) if single else find_same_id(one.name, before, later.series)
-        )
+        old = find_same_id(one.name, before, later.series)
         if single and old is not None and old.name != one.name:
             old = replace(old, name=one.name) if _agrees(old, one, train.frequency) else None
         merged = one if old is None else _join(old, one, train.frequency)
@@ -46,11 +44,7 @@ def prepend_last_step(found: Sequence[Read], train: Panel) -> list[Read]:
     series = [one.series for one in found]
     extended = []
     for one in found:
-        old = (
-            next(iter(before.values()))
-            if len(before) == len(found) == 1
-            else find_same_id(one.series.name, before, series)
-        )
+        old = find_same_id(one.series.name, before, series)
         if old is None or len(one.series) or old.times.dtype.kind != one.future.dtype.kind:
             extended.append(one)
             continue
@@ -121,11 +115,14 @@ def refuse_unlike(panel: Panel, other: Panel) -> None:
         raise SettingError(what, hint=LIKE_TRAINING)
 
 
-def find_same_id(name: str, before: Mapping[str, Series], later: Iterable[Series]) -> Series | None:
+def find_same_id(name: str, before: Mapping[str, Series], later: Sequence[Series]) -> Series | None:
     """Return the training series of the same name or number: 1, 1.0 and 001 are one id.
 
-    If two ids of either panel are the same number, only names count.
+    If two ids of either panel are the same number, only names count. A single series is the only
+    one of training, whatever its name.
     """
+    if len(before) == len(later) == 1:
+        return next(iter(before.values()))
     if name in before or (number := _read_number(name)) is None:
         return before.get(name)
     alike = [old for other, old in before.items() if _read_number(other) == number]

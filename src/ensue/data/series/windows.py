@@ -54,17 +54,11 @@ class Covariates:
             texts = any(isinstance(value, str) for value in values)
             words.append(sorted({str(value) for value in values}) if texts else None)
         known, past, values = (
-            np.concatenate([getattr(one, name)[:end] for one, end in pairs])
+            _compute_moments(np.concatenate([getattr(one, name)[:end] for one, end in pairs]))
             for name in ("known", "past", "values")
         )
         static = np.stack([_encode_static(one, words) for one in panel.series])
-        return cls(
-            _compute_moments(known),
-            _compute_moments(past),
-            words,
-            _compute_moments(static),
-            _compute_moments(values),
-        )
+        return cls(known, past, words, _compute_moments(static), values)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fitted values as plain JSON values."""

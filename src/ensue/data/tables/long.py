@@ -233,14 +233,9 @@ def _holds_numbers(values: Sequence[Any], decimal: str) -> bool:
 
 
 def _describe(columns: LongTable) -> str:
-    single = [
-        f"{role} {name!r}"
-        for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label")
-        if (name := getattr(columns, role))
-    ]
-    several = [
-        f"{role} {', '.join(map(repr, names))}"
-        for role in ("value", "symbol")
-        if (names := getattr(columns, role))
-    ]
-    return ", ".join(single + several)
+    described = []
+    for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label", "value", "symbol"):
+        names = getattr(columns, role)
+        names = (names,) if isinstance(names, str) else names
+        described += [f"{role} {', '.join(map(repr, names))}"] * any(names)
+    return ", ".join(described)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from ensue.data.contract import Listener
@@ -60,10 +59,7 @@ class Roles:
 
 
 def find_roles(
-    source: Source,
-    settings: SeriesSettings,
-    listener: Listener,
-    like: Mapping[str, Any] = MappingProxyType({}),
+    source: Source, settings: SeriesSettings, listener: Listener, like: Mapping[str, Any]
 ) -> Roles:
     """Find the role of each column.
 
@@ -96,12 +92,12 @@ def find_roles(
     id = settings.id or fitted.get("id") or _find_id(source, free, words, time, listener)
     target = settings.target or tuple(like.get("target", ()))
     target = target if set(target) <= set(columns) else ()
-    target = target or _find_target(source, free, words, id, cells)
+    target = target or _find_target(source, free, words, id)
     wide = not settings.target and not id and len(target) > 1
     if not settings.target:
         _report_target(source, target, free, id, listener)
     used = {name: numbers[name] for name in (*target, *covariates)}
-    _check_numbers(source, settings, cells, used, listener)
+    _check_numbers(source, settings, used, listener)
     return Roles(id, time, tuple(target), wide, times, used)
 
 
@@ -144,11 +140,7 @@ def _repeats(cells: Sequence[Any]) -> bool:
 
 
 def _find_target(
-    source: Source,
-    free: Sequence[str],
-    words: Sequence[str],
-    id: str,
-    cells: Mapping[str, Sequence[Any]],
+    source: Source, free: Sequence[str], words: Sequence[str], id: str
 ) -> tuple[str, ...]:
     """Find the columns to forecast: `y`, or all columns of numbers. Raises DataError if none."""
     candidates = [column for column in free if column != id and column not in words]
@@ -156,7 +148,7 @@ def _find_target(
         return ("y",)
     if not candidates:
         examples = [
-            f"{format_cell(_first(cells[column]))} in the column {column!r} is not a number"
+            f"{format_cell(_first(source.cells[column]))} in the column {column!r} is not a number"
             for column in words
         ]
         what = ": ".join(["there is no column of numbers", *examples[:1]])
@@ -187,16 +179,13 @@ def _report_target(
 
 
 def _check_numbers(
-    source: Source,
-    settings: SeriesSettings,
-    cells: Mapping[str, Sequence[Any]],
-    used: Mapping[str, NumberFormat],
-    listener: Listener,
+    source: Source, settings: SeriesSettings, used: Mapping[str, NumberFormat], listener: Listener
 ) -> None:
     """Report ambiguous number formats. Raises DataError for words where numbers are needed."""
     for name in (*settings.target, *settings.known_covariates, *settings.past_covariates):
-        if not holds_numbers(cells[name][:SAMPLED_ROWS], used[name]):
-            what = f"the column {name!r} holds no numbers, but {format_cell(_first(cells[name]))}"
+        if not holds_numbers(source.cells[name][:SAMPLED_ROWS], used[name]):
+            cell = format_cell(_first(source.cells[name]))
+            what = f"the column {name!r} holds no numbers, but {cell}"
             where = source.places[0]
             raise DataError(what, where=where, hint="write numbers, such as 1 and 0 for yes and no")
     for name, form in used.items():
@@ -230,24 +219,22 @@ def _find_time_format(
     before = TimeFormat(**like["times"]) if like.get("time") else None
     cells = source.cells[time]
     times = find_time_format(cells, settings.day_first, source.places, before, freq, time)
+    what, hint = "", None
     if times.unix:
         what = f"the integers in {time!r} are read as {times.unit} since 1970, in UTC"
-        listener.report(source.name, what)
     elif times.excel:
-        what = (
-            f"the integers in {time!r} are read as days of a spreadsheet, starting on "
-            f"{format_time(times.read(cells[0]))}"
-        )
-        listener.report(source.name, what, "if they are only counters, give --freq step")
+        first = format_time(times.read(cells[0]))
+        what = f"the integers in {time!r} are read as days of a spreadsheet, starting on {first}"
+        hint = "if they are only counters, give --freq step"
     elif times.local:
         what = (
             f"the times in {time!r} are midnights of a local time with daylight saving, and are "
             f"read as days"
         )
-        listener.report(source.name, what)
     elif not times.midnight and any(OFFSET.search(str(cell)) for cell in cells[:SAMPLED_ROWS]):
         what = f"the times in {time!r} have an offset, and are converted to UTC"
-        listener.report(source.name, what)
+    if what:
+        listener.report(source.name, what, hint)
     return times
 
 

@@ -126,14 +126,14 @@ def read_json_rows(
             continue
         try:
             fields = json.loads(line)
-        except RecursionError:
-            raise _json_error("too deep", path, number) from None
-        except json.JSONDecodeError as error:
-            raise _json_error(
-                f"{error.msg.lower()} at column {error.colno}", path, number
-            ) from None
-        except ValueError:  # of int()
-            raise _json_error("a number of thousands of digits", path, number) from None
+        except (RecursionError, ValueError) as error:
+            reason = "a number of thousands of digits"  # int() raises a ValueError
+            if isinstance(error, RecursionError):
+                reason = "too deep"
+            elif isinstance(error, json.JSONDecodeError):
+                reason = f"{error.msg.lower()} at column {error.colno}"
+            what = f"not valid JSON ({reason})"
+            raise DataError(what, where=f"{path}:{number}", hint="correct the line") from None
         if "\\u" in line and SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
             what = "a text holds half of a surrogate pair, which is not a character"
             raise DataError(what, where=f"{path}:{number}", hint="correct the \\u in the line")
@@ -142,11 +142,6 @@ def read_json_rows(
             where = f"{path}:{number}"
             raise DataError(what, where=where, hint='write each as {"column": value, ...}')
         yield number, fields
-
-
-def _json_error(reason: str, path: Path, number: int) -> DataError:
-    where = f"{path}:{number}"
-    return DataError(f"not valid JSON ({reason})", where=where, hint="correct the line")
 
 
 def read_parquet_rows(

@@ -124,12 +124,8 @@ def read_series(
             what = f"the rows of {moved:,} series are not in order of time, and were sorted"
             listener.report(source.name, what)
         found += read
-    names = [one.series.name for one in found]
-    if (
-        twice := next((name for name in names if names.count(name) > 1), None)
-        if len(set(names)) < len(names)
-        else None
-    ):
+    counts = Counter(one.series.name for one in found)
+    if twice := next((name for name, count in counts.items() if count > 1), None):
         where = "in two files" if len(sources) > 1 else "twice"
         hint = "merge it into one file" if len(sources) > 1 else "give each row a name of its own"
         hint += ", or choose it with --id" * (len(sources) == 1 and not settings.id)
@@ -143,31 +139,29 @@ def _split_series(
     """Yield each series of a source, with the place of each of its rows."""
     stem = Path(source.name).name.split(".")[0]
     for name, order in _group_rows(source, roles.id, stem):
-        where = source.places[order]
-        rows = _take(source.cells, order)
-        times = read_times(rows[roles.time], where, roles.time, roles.times)
+        own = source.take(order)
+        times = read_times(own.cells[roles.time], own.places, roles.time, roles.times)
         if unordered := int((np.diff(times).astype(np.int64) < 0).sum()):
             order = np.argsort(times, kind="stable")
-            times, rows, where = times[order], _take(rows, order), where[order]
-        known = _read_numbers(
-            rows, where, settings.known_covariates, roles.numbers, whole=not settings.fill
-        )
-        past = _read_numbers(rows, where, settings.past_covariates, roles.numbers)
+            times, own = times[order], own.take(order)
+        whole = not settings.fill
+        known = _read_numbers(own, settings.known_covariates, roles.numbers, whole=whole)
+        past = _read_numbers(own, settings.past_covariates, roles.numbers)
         static = tuple(
-            _read_static(rows, where, column, roles.numbers[column], name)
+            _read_static(own, column, roles.numbers[column], name)
             for column in settings.static_covariates
         )
         sets = [(column,) for column in roles.target] if roles.wide else [roles.target]
         for target in sets:
-            values = _read_numbers(rows, where, target, roles.numbers)
+            values = _read_numbers(own, target, roles.numbers)
             end = len(times)
             # Rows with an empty target at the end hold the known covariates of the future.
             if settings.known_covariates:
                 there = np.flatnonzero(~np.isnan(values).all(1))
                 end = int(there[-1]) + 1 if len(there) else 0
-            own = (f"{stem}/{target[0]}" if several else target[0]) if roles.wide else name
-            series = Series(own, times[:end], values[:end], known, past[:end], static)
-            yield Read(series, where, unordered, times[end:])
+            title = (f"{stem}/{target[0]}" if several else target[0]) if roles.wide else name
+            series = Series(title, times[:end], values[:end], known, past[:end], static)
+            yield Read(series, own.places, unordered, times[end:])
 
 
 def _group_rows(source: Source, id: str, stem: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -184,53 +178,40 @@ def _group_rows(source: Source, id: str, stem: str) -> Iterator[tuple[str, np.nd
     yield from zip(names, np.split(rows, np.cumsum(np.bincount(numbers))[:-1]), strict=True)
 
 
-def _take(cells: Mapping[str, Sequence[Any]], rows: np.ndarray) -> dict[str, Sequence[Any]]:
-    places = rows.tolist()
-    return {name: [own[place] for place in places] for name, own in cells.items()}
-
-
 def _read_numbers(
-    rows: Mapping[str, Sequence[Any]],
-    where: Sequence[str],
-    columns: Sequence[str],
-    forms: Mapping[str, NumberFormat],
-    *,
-    whole: bool = False,
+    rows: Source, columns: Sequence[str], forms: Mapping[str, NumberFormat], *, whole: bool = False
 ) -> np.ndarray:
     """Return the numbers of some columns (rows, columns), NaN for an empty cell.
 
-    Raises DataError for text, and with `required` for an empty cell.
+    Raises DataError for text, and with `whole` for an empty cell.
     """
-    values = np.full((len(where), len(columns)), np.nan)
+    values = np.full((len(rows.places), len(columns)), np.nan)
     for channel, column in enumerate(columns):
-        form, plain = forms[column], forms[column].read_plain(rows[column])
+        form, plain = forms[column], forms[column].read_plain(rows.cells[column])
         if plain is not None and not (whole and np.isnan(plain).any()):
             values[:, channel] = plain
             continue
-        for place, cell in enumerate(rows[column]):
-            values[place, channel] = form.read_cell(cell, column, where[place])
+        for place, cell in enumerate(rows.cells[column]):
+            values[place, channel] = form.read_cell(cell, column, rows.places[place])
             if whole and not is_filled(cell):
                 what = f"the known covariate {column!r} has no value in this row"
                 flag_hint = "name the column with --past-covariates instead"
-                raise DataError(what, where=where[place], hint="fill it in", flag_hint=flag_hint)
+                raise DataError(
+                    what, where=rows.places[place], hint="fill it in", flag_hint=flag_hint
+                )
     return values
 
 
-def _read_static(
-    rows: Mapping[str, Sequence[Any]],
-    where: Sequence[str],
-    column: str,
-    form: NumberFormat,
-    name: str,
-) -> Any:
-    first = rows[column][0]
-    for place, cell in enumerate(rows[column]):
+def _read_static(rows: Source, column: str, form: NumberFormat, name: str) -> Any:
+    first = rows.cells[column][0]
+    for place, cell in enumerate(rows.cells[column]):
         if cell != first:
             what = (
                 f"the static column {column!r} is {format_cell(cell)} here, but "
                 f"{format_cell(first)} in the first row of {name!r}"
             )
             flag_hint = "name the column with --past-covariates or --known-covariates"
-            raise DataError(what, where=where[place], hint="correct it", flag_hint=flag_hint)
+            where = rows.places[place]
+            raise DataError(what, where=where, hint="correct it", flag_hint=flag_hint)
     number = form.read(first)
     return str(first) if number is None or not np.isfinite(number) else number

@@ -53,20 +53,14 @@ def cut_to_values(
     """
     cut, none, short = [], [], []
     for one in found:
-        there = ~np.isnan(one.series.values)
-        first = int(there.argmax(0).max()) if there.any(0).all() else len(there)
-        if fill == "previous":
-            first = max(
-                first, *(_find_begin(values) for values in (one.series.past, one.series.known))
-            )
-        end = len(there) - int(there[::-1].argmax(0).max()) if there.any(0).all() else 0
+        values = one.series.values
+        filled = [values, *([one.series.past, one.series.known] if fill == "previous" else [])]
+        first, end = max(map(_find_begin, filled)), len(values) - _find_begin(values[::-1])
         if first >= end:
-            empty = [
-                f" in {channels[int(channel)]!r}"
-                for channel in np.flatnonzero(~np.any(there, axis=0))
-            ]
+            places = np.flatnonzero(np.isnan(values).all(0))
+            empty = [f" in {channels[int(channel)]!r}" for channel in places]
             none.append(repr(one.series.name) + (empty[0] if empty and len(channels) > 1 else ""))
-        elif (first, end) == (0, len(there)):
+        elif (first, end) == (0, len(values)):
             cut.append(one)
         else:
             times = one.series.times
@@ -130,9 +124,8 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
         return replace(given, on=days.most_common(1)[0][0]) if monthly else given
     known = Counter(one for one in each if one is not None)
     if not known:
-        if found[0].series.times.dtype.kind != "M":
-            return Frequency("step", 1)
-        return Frequency("second", 86_400)
+        dated = found[0].series.times.dtype.kind == "M"
+        return Frequency("second", 86_400) if dated else Frequency("step", 1)
     most = known.most_common(1)[0][0]
     for one, frequency in zip(found, each, strict=True):
         # The frequency of a series with few steps is unreliable: some may be missing.

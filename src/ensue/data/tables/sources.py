@@ -48,6 +48,12 @@ class Source:
         """Count the rows, or the steps of the series."""
         return len(self.places) or sum(len(one.series) for one in self.series)
 
+    def take(self, rows: np.ndarray) -> Source:
+        """Return some of the rows, in this order."""
+        at = rows.tolist()
+        cells = {name: [own[place] for place in at] for name, own in self.cells.items()}
+        return Source(self.name, cells, self.places[rows])
+
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""

@@ -272,22 +272,17 @@ def find_time_format(
         found = replace(found, day_first=_find_day_first(texts, where, like))
     times = [time for text in texts if (time := read_time(text, found.day_first)) is not None]
     times = times if plain is None else plain.tolist()
-    if times and not (freq and freq.base == "step") and all(map(is_unix, times)):
+    dated = bool(times) and not (freq and freq.base == "step")
+    if dated and all(map(is_unix, times)):
         largest = max(times)
         unit = next(unit for unit, (_, most) in UNIX.items() if len(str(largest)) <= most)
         found = replace(found, unix=unit)
         times = [found.read(time) for time in times]
-    elif (
-        times
-        and not (freq and freq.base == "step")
-        and name.lower() in DATES
-        and all(map(_is_excel, times))
-    ):
+    elif dated and name.lower() in DATES and all(map(_is_excel, times)):
         return replace(found, excel=True)
     dates = [time for time in times if isinstance(time, np.datetime64)]
     if dates and len(dates) == len(times):
-        local = found.local or _are_local_midnights(np.array(dates))
-        found = replace(found, local=local)
+        found = replace(found, local=found.local or _are_local_midnights(np.array(dates)))
     return found
 
 

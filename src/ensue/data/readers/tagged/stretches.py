@@ -51,24 +51,21 @@ def compute_features(
     chars, shapes = _Hashes(codes), _Hashes(kinds)
     short_left, short_right = at - begin <= LONGEST, end - at <= LONGEST
     run_begin, run_end = _find_runs(kinds)
-    columns = [chars.hash(at - left, at + right) for left, right in WINDOWS]
-    columns += [shapes.hash(at - left, at + right) for left, right in WINDOWS[3:]]
-    columns += [
+    whole = chars.hash(begin, end + 2) + places.astype(np.uint64)
+    columns = [
+        *(chars.hash(at - left, at + right) for left, right in WINDOWS),
+        *(shapes.hash(at - left, at + right) for left, right in WINDOWS[3:]),
         np.where(short_left, chars.hash(begin, at), 0),
         np.where(short_right, chars.hash(at, end), 0),
-    ]
-    columns += [
         np.where(short_left, chars.hash(begin, at + 1), 0),
         np.where(short_right, chars.hash(at - 1, end + 2), 0),
+        chars.hash(run_begin[at - 1], at + 1),
+        chars.hash(at - 1, run_end[at]),
+        np.where(end - begin <= 2 * LONGEST, whole, 0),
+        shapes.hash(begin, at + 1),
+        shapes.hash(at - 1, end),
+        shapes.hash(at - 1, at + 1) + _flag_stretches(stretches)[which],
     ]
-    columns += [chars.hash(run_begin[at - 1], at + 1), chars.hash(at - 1, run_end[at])]
-    columns += [
-        np.where(
-            end - begin <= 2 * LONGEST, chars.hash(begin, end + 2) + places.astype(np.uint64), 0
-        )
-    ]
-    columns += [shapes.hash(begin, at + 1), shapes.hash(at - 1, end)]
-    columns += [shapes.hash(at - 1, at + 1) + _flag_stretches(stretches)[which]]
     hashed = np.stack([_mix(column, number) for number, column in enumerate(columns)], 1)
     return (hashed % np.uint64(SIZE)).astype(np.int32), which, places
 
@@ -111,18 +108,8 @@ def _classify_character(code: int) -> int:
     sign = chr(code)
     if unicodedata.category(sign) in ("Mn", "Mc", "Me", "Cf"):
         return ord("m")
-    kind = (
-        "A"
-        if sign.isupper()
-        else "a"
-        if sign.islower()
-        else "x"
-        if sign.isalpha()
-        else "0"
-        if sign.isdigit()
-        else ""
-    )
-    return ord(kind) if kind else code
+    kinds = {"A": sign.isupper(), "a": sign.islower(), "x": sign.isalpha(), "0": sign.isdigit()}
+    return next((ord(kind) for kind, holds in kinds.items() if holds), code)
 
 
 def _find_runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice, pairwise
+from itertools import accumulate, chain, groupby, islice, pairwise
 from math import ceil
 from typing import Any
 
@@ -74,23 +74,12 @@ def parse_tokens(lines: Iterable[str]) -> Iterator[Token]:
         first, _, last = fields[0].partition("-")
         if RANGE.fullmatch(fields[0]) and int(last) <= len(rows):
             covered |= {str(number): fields for number in range(int(first), int(last) + 1)}
-    open_: tuple[Sequence[str], list[str]] | None = None
-    for fields in (row for row in rows if row[0].isdecimal()):
-        several = covered.get(fields[0])
-        if open_ and open_[0] is not several:
-            yield _token(*open_)
-            open_ = None
-        if several is None:
-            yield _token(fields, [fields[1]])
-        else:
-            open_ = open_ or (several, [])
-            open_[1].append(fields[1])
-    if open_:
-        yield _token(*open_)
-
-
-def _token(fields: Sequence[str], words: list[str]) -> Token:
-    return Token(fields[1], tuple(words), "SpaceAfter=No" not in fields[-1].split("|"))
+    numbered = (row for row in rows if row[0].isdecimal())
+    for _, group in groupby(numbered, lambda row: id(covered.get(row[0], row))):
+        words = list(group)
+        fields = covered.get(words[0][0], words[0])
+        spaced = "SpaceAfter=No" not in fields[-1].split("|")
+        yield Token(fields[1], tuple(row[1] for row in words), spaced)
 
 
 class Tokenizer:
