@@ -12,7 +12,8 @@ from ensue.cli.flags import FLAGS
 from ensue.tasks.forecast import ForecastRequest
 
 if TYPE_CHECKING:
-    from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
+    from ensue.data.series.forecasts import SeriesForecast
+    from ensue.tasks.forecast.trained import ForecastModel
 
 app = App(name="forecast")
 
@@ -40,7 +41,7 @@ def forecast(
     from ensue.cli.output import show_line, write_answers
     from ensue.cli.progress import Heartbeat, follow_answer, open_run
     from ensue.data.contract import Listener
-    from ensue.tasks.forecast.trained import SeriesForecast
+    from ensue.data.series.forecasts import SeriesForecast
     from ensue.training.contract import Note, Working
 
     refuse_unknown([file] if file else [], "forecast")

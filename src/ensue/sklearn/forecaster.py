@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ensue.data.contract import Finding, Listener
+from ensue.data.series.forecasts import SeriesForecast, as_frame
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.series import build_panel
 from ensue.data.tables.series_rows import Places
@@ -26,7 +27,6 @@ from ensue.sklearn.parameters import get_choices, with_default_budget
 from ensue.tasks.forecast.data import read_into
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.task import TASK
-from ensue.tasks.forecast.trained import SeriesForecast, as_frame
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensue.data.contract import Finding
 from ensue.data.dataset import Array, Dataset, Examples, Prepared
@@ -85,6 +86,20 @@ class SeriesParts(Dataset):
             return [get_span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
         after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
         return [max(len(one) - after, 0) for one in self.panel.series]
+
+    def number_refits(self, origins: Origins, part: str, steps: int) -> NDArray[np.int64]:
+        """Number the refit that each origin belongs to: one every `steps` of its own series."""
+        return (origins[:, 1] - np.array(self.ends(part))[origins[:, 0]]) // steps
+
+    def refit_ends(self, part: str, number: int, steps: int) -> list[int]:
+        """Get the step of each series that the training data of a refit ends at.
+
+        It is at most the end of the series; in a rehearsal, at most the begin of its test.
+        """
+        lengths = [len(one) for one in self.panel.series]
+        limits = self.ends("test") if part == "rehearsal" else lengths
+        pairs = zip(self.ends(part), limits, strict=True)
+        return [min(begin + number * steps, limit) for begin, limit in pairs]
 
     @property
     def codecs(self) -> dict[str, Any]:

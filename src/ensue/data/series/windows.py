@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -20,6 +20,8 @@ from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 
 Array = NDArray[Any]
+CHUNK = 4096
+"""Windows that are gathered at once, which bounds memory."""
 FAR = 1e9
 """Bound of scaled values in single precision, which holds their squares and sums of those."""
 LIMITS = {"loc": (-1e25, 1e25), "scale": (1e-25, 1e25)}
@@ -233,6 +235,18 @@ class WindowGatherer:
         rows = len(origins)
         lengths = np.full(rows, self.layout.horizon, np.int64)
         return Batch(fields, lengths, np.ones(rows, np.float32), np.ones(rows, bool))
+
+
+def iterate_windows(inputs: WindowGatherer, origins: Origins) -> Callable[[], Iterator[Any]]:
+    """Make an iterator over the windows of origins, in chunks; each call starts again."""
+    # A horizon of filled-in values alone has no measurement to learn from.
+    real = origins[inputs.measured(origins)] if inputs.filled.any() else origins
+
+    def iterate() -> Iterator[Any]:
+        for begin in range(0, len(real), CHUNK):
+            yield inputs.arrays(real[begin : begin + CHUNK])
+
+    return iterate
 
 
 class WindowFeed:

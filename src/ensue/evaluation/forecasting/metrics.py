@@ -16,6 +16,7 @@ from ensue.evaluation.intervals import Interval, widen_for_small_n
 from ensue.evaluation.scores import with_intervals
 from ensue.models.baselines.naive import observed_mean, seasonal_differences
 from ensue.models.distributions import Forecast, Values
+from ensue.models.quantile_pool import LEVELS
 
 Rows = NDArray[np.float64]
 
@@ -66,6 +67,17 @@ def compute_scales(data: SeriesParts, origins: Origins) -> Scales:
     before = [one[:end] for one, end in zip(observed, data.ends("test"), strict=True)]
     train = [one[: max(end, 2)] for one, end in zip(observed, data.ends("train"), strict=True)]
     return Scales.of(origins, before, train, data.layout.season)
+
+
+def scale_quantile_errors(forecast: Forecast, data: SeriesParts, origins: Origins) -> Values:
+    """Compute the scaled errors of quantiles, (items, horizon, levels).
+
+    An item is a channel of a forecast. A series without a naive error is scaled by its spread.
+    """
+    target, scales = data.inputs().targets(origins), compute_scales(data, origins)
+    scale = np.where(np.isfinite(scales.naive), scales.naive, scales.spread)[:, None]
+    errors = np.stack([(forecast.quantile(level) - target) / scale for level in LEVELS], 3)
+    return np.moveaxis(errors, 2, 1).reshape(-1, data.layout.horizon, len(LEVELS))
 
 
 @dataclass(frozen=True)

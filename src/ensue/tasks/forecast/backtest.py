@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +13,19 @@ from numpy.typing import NDArray
 
 from ensue.data.series.backtest import Origins
 from ensue.data.series.dataset import SeriesParts, get_scaling
-from ensue.data.series.windows import WindowFeed, WindowGatherer
+from ensue.data.series.windows import WindowFeed, iterate_windows
 from ensue.decoding.forecasts import forecast
-from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
+from ensue.evaluation.forecasting.calibration import get_calibration_origins
+from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.forecasting.metrics import (
-    compute_scales,
     non_overlapping,
     number_blocks,
+    scale_quantile_errors,
 )
 from ensue.models.distributions import Forecast, average, concatenate, select
 from ensue.models.forecaster_contract import HistoryForecaster, Sizes
 from ensue.models.names import is_network
-from ensue.models.quantile_pool import LEVELS, QuantilePool
+from ensue.models.quantile_pool import QuantilePool
 from ensue.tasks.fitting import Fitted
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import choose_device
@@ -35,8 +35,6 @@ from ensue.training.schedules import scale
 
 MAX_HELD_OUT = 20_000
 """Values of the validation part that the weights of a mixture are fitted to."""
-CHUNK = 4096
-"""Windows that are gathered at once, which bounds memory."""
 
 
 def fit_closed_form(settings: ForecastSettings, data: SeriesParts) -> Fitted:
@@ -51,18 +49,6 @@ def fit_closed_form(settings: ForecastSettings, data: SeriesParts) -> Fitted:
     )
     selected = (f"{model.selected}: on the validation part",)
     return Fitted(model, perf_counter() - began, selected, settings=settings)
-
-
-def iterate_windows(inputs: WindowGatherer, origins: Origins) -> Callable[[], Iterator[Any]]:
-    """Make an iterator over the windows of origins, in chunks; each call starts again."""
-    # A horizon of filled-in values alone has no measurement to learn from.
-    real = origins[inputs.measured(origins)] if inputs.filled.any() else origins
-
-    def iterate() -> Iterator[Any]:
-        for begin in range(0, len(real), CHUNK):
-            yield inputs.arrays(real[begin : begin + CHUNK])
-
-    return iterate
 
 
 def refit(fitted: Fitted, data: SeriesParts, ends: Sequence[int]) -> Fitted:
@@ -158,43 +144,9 @@ def hold_out(fitted: Fitted, data: SeriesParts) -> tuple[NDArray[np.float64], ND
     """
     origins, (horizon, channels) = data.origins("validation"), (data.layout.horizon, data.channels)
     origins = origins[:: -(-len(origins) * horizon * channels // MAX_HELD_OUT)]
-    found, target = _forecast(fitted, data, origins), data.inputs().targets(origins)
-    scales = compute_scales(data, origins)
-    scale = np.where(np.isfinite(scales.naive), scales.naive, scales.spread)[:, None]
-    errors = np.stack([(found.quantile(level) - target) / scale for level in LEVELS], 3)
+    errors = scale_quantile_errors(_forecast(fitted, data, origins), data, origins)
     units = number_blocks(origins, horizon)
-    return np.moveaxis(errors, 2, 1).reshape(-1, horizon, len(LEVELS)), np.repeat(units, channels)
-
-
-def get_calibration_origins(data: SeriesParts) -> tuple[Origins, str]:
-    """Get the origins that a model in closed form is calibrated on, and the part if it refits."""
-    origins = data.origins("calibration")
-    if data.layout.refit_fitted and len(non_overlapping(origins, data.layout.horizon)) < FEW:
-        rehearsed = _choose_rehearsal(data, origins)
-        if len(rehearsed):
-            return rehearsed, "rehearsal"
-    return origins, ""
-
-
-def _choose_rehearsal(data: SeriesParts, calibration: Origins) -> Origins:
-    """Choose origins of the rehearsal and the calibration part, without the validation part.
-
-    Before each of them some series has a full window to fit on.
-    """
-    validation = {*map(tuple, data.origins("validation").tolist())}
-    rehearsal = [one for one in data.origins("rehearsal").tolist() if tuple(one) not in validation]
-    origins = np.array(
-        sorted({*map(tuple, rehearsal), *map(tuple, calibration.tolist())}), np.int64
-    ).reshape(-1, 2)
-    steps = data.layout.refit_fitted * data.layout.stride
-    refits = _number_refits(data, origins, "rehearsal", steps)
-    min_length = data.layout.min_context + data.layout.horizon
-    possible = [
-        number
-        for number in np.unique(refits)
-        if max(_get_ends(data, "rehearsal", int(number), steps)) >= min_length
-    ]
-    return origins[np.isin(refits, possible)]
+    return errors, np.repeat(units, channels)
 
 
 def walk_forward(
@@ -208,10 +160,10 @@ def walk_forward(
     every = _get_refit_interval(fitted, data)
     if not every or isinstance(fitted.model, HistoryForecaster):
         return _forecast(fitted, data, origins)
-    refits = _number_refits(data, origins, part, every * layout.stride)
+    refits = data.number_refits(origins, part, every * layout.stride)
     parts, rows = [], []
     for number in np.unique(refits):
-        ends = _get_ends(data, part, int(number), every * layout.stride)
+        ends = data.refit_ends(part, int(number), every * layout.stride)
         rows.append(np.flatnonzero(refits == number))
         parts.append(_forecast(refit(fitted, data, ends), data, origins[rows[-1]]))
     return select(concatenate(parts), np.argsort(np.concatenate(rows), kind="stable"))
@@ -222,19 +174,4 @@ def count_refits(data: SeriesParts) -> int:
     layout, origins = data.layout, data.origins("test")
     if not layout.refit:
         return 0
-    return len(np.unique(_number_refits(data, origins, "test", layout.refit * layout.stride))) + 1
-
-
-def _number_refits(data: SeriesParts, origins: Origins, part: str, steps: int) -> np.ndarray:
-    """Number the refit that each origin belongs to: one every `steps` steps of its own series."""
-    return (origins[:, 1] - np.array(data.ends(part))[origins[:, 0]]) // steps
-
-
-def _get_ends(data: SeriesParts, part: str, number: int, steps: int) -> list[int]:
-    """Get the step of each series that the training data of a refit ends at.
-
-    It is at most the end of the series; in a rehearsal, at most the begin of its test.
-    """
-    limits = data.ends("test") if part == "rehearsal" else [len(one) for one in data.panel.series]
-    begins = data.ends(part)
-    return [min(begin + number * steps, limit) for begin, limit in zip(begins, limits, strict=True)]
+    return len(np.unique(data.number_refits(origins, "test", layout.refit * layout.stride))) + 1

@@ -15,6 +15,7 @@ from ensue.atomic_io import format_errors
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.series.backtest import Layout, Origins, find_later_origins
 from ensue.data.series.dataset import SeriesParts, describe_differences, get_scaling
+from ensue.data.series.forecasts import SeriesForecast, SkippedSeries, as_frame
 from ensue.data.series.joining import append, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.series.windows import Scaling, WindowGatherer
@@ -22,7 +23,6 @@ from ensue.data.tables.rows import read_frame_rows
 from ensue.data.tables.series import build_panel, read_panel
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import read_frame
-from ensue.data.tables.times import format_time
 from ensue.decoding.forecasts import forecast
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
@@ -44,44 +44,6 @@ from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_paths
 from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
 from ensue.training.folder.run import WEIGHTS, Run
-
-
-@dataclass(frozen=True)
-class SeriesForecast:
-    """The forecast of one channel of one series."""
-
-    series: str
-    channel: str
-    times: np.ndarray
-    forecast: Mapping[str, np.ndarray]
-    """mean, median, lo_80, hi_80, lo_95 and hi_95, each with a value per time."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
-        times = list(map(format_time, self.times))
-        columns = {name: values.tolist() for name, values in self.forecast.items()}
-        return {"series": self.series, "channel": self.channel, "times": times, **columns}
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Give a row for each step, with the column names of Nixtla's tools."""
-        for place, time in enumerate(self.times):
-            row = {"unique_id": self.series, "ds": time, "channel": self.channel}
-            yield row | {name: float(values[place]) for name, values in self.forecast.items()}
-
-
-@dataclass(frozen=True)
-class SkippedSeries:
-    """A series that is too short for a forecast."""
-
-    series: str
-    steps: int
-    min_context: int
-    """Steps that a forecast needs."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
-        needed = f"{self.steps} of the {self.min_context} steps that a forecast needs"
-        return {"series": self.series, "skipped": f"too short: {needed}", "steps": self.steps}
 
 
 @dataclass(frozen=True)
@@ -272,18 +234,6 @@ class ForecastModel(Trained):
     def _forecast(self, inputs: WindowGatherer, origins: Origins, seed: int | None) -> Forecast:
         seed = self.settings.seed if seed is None else seed
         return forecast(self.model, inputs, origins, seed=seed, paths=self.settings.sample_paths)
-
-
-def as_frame(forecasts: Sequence[SeriesForecast], library: Any) -> Any:
-    """Convert forecasts to a data frame of a library, with the columns of SeriesForecast.rows."""
-    import narwhals
-
-    rows = [row for one in forecasts for row in one.rows()]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    columns["ds"] = [
-        time.item() if isinstance(time, np.datetime64) else int(time) for time in columns["ds"]
-    ]
-    return narwhals.from_dict(columns, backend=library).to_native()
 
 
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:

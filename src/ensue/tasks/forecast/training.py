@@ -13,6 +13,7 @@ from torch import nn
 from ensue.data.series.dataset import SeriesParts
 from ensue.data.series.windows import WindowFeed
 from ensue.decoding.forecasts import BATCH_SIZE, forecast
+from ensue.evaluation.forecasting.calibration import get_calibration_origins
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.forecasting.metrics import (
     ScoredForecast,
@@ -39,7 +40,6 @@ from ensue.tasks.forecast.backtest import (
     calibrate,
     count_refits,
     fit_closed_form,
-    get_calibration_origins,
     hold_out,
     mix,
     refit_at_end,
