@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from math import log
 from typing import Any
 
 import numpy as np
 
 from ensue.data.codecs import load_codec
+from ensue.data.codecs.grown import Grown
 from ensue.data.contract import Codec
 from ensue.data.detect import get_given
-from ensue.data.settings import DESCRIBED
 from ensue.data.text_parts import TextParts
-from ensue.errors import DataError, SettingError
+from ensue.errors import SettingError
 from ensue.evaluation.likelihood import Likelihood
 from ensue.evaluation.sampling import ScoredText
 from ensue.evaluation.unigram import symbol_counts
@@ -29,8 +28,6 @@ RATE_SHARE = 1 / 4
 """Default learning rate of fine-tuning, as a share of that of the pretrained run."""
 REGULARISATION = ("dropout", "weight_drop", "zoneout")
 """Settings of a network that may differ from those of the pretrained one."""
-SYMBOLS = ("alphabet", "words", "tokens")
-"""Keys of the symbols in the JSON of codecs that can get more of them."""
 SHOWN = 10
 """New symbols that a note names."""
 
@@ -79,39 +76,6 @@ def refuse_contradictions(settings: GenerateSettings) -> None:
         if value != there.get(key) and not key.endswith(REGULARISATION):
             what = f"{settings.pretrained} has {there.get(key)!s:.60}, not {value!s:.60}"
             raise SettingError(what, where=key, hint="leave it out")
-
-
-@dataclass(frozen=True)
-class Grown:
-    """A codec that keeps its ids, and adds symbols of further texts.
-
-    >>> from ensue.data.codecs import Characters
-    >>> Grown(Characters().fit(["cab"], False), Characters()).fit(["bade"], False).alphabet
-    'abcde'
-    """
-
-    codec: Codec
-    settings: Any
-    """Settings of the codec, by which symbols are chosen."""
-
-    @property
-    def name(self) -> str:
-        """Name of the codec."""
-        return self.settings.name
-
-    def fit(self, texts: Iterable[str], ends: bool) -> Codec:
-        """Add the symbols of the training part. Raises DataError if only one has records."""
-        if ends != (self.codec.end is not None):
-            kinds = DESCRIBED["lines"], DESCRIBED["text"]
-            what = f"the pretrained run read {kinds[ends]}, and this data is {kinds[not ends]}"
-            hint = f"use --format {'text' if ends else 'lines'}"
-            raise DataError(what, where="--pretrained", hint=hint)
-        known, fitted = self.codec.to_json(), self.settings.fit(texts, ends).to_json()
-        for key in known.keys() & set(SYMBOLS):
-            old = set(known[key])
-            new = [one for one in fitted[key] if one not in old]
-            known[key] += "".join(new) if key == "alphabet" else new
-        return load_codec(known)
 
 
 def choose_codec(settings: GenerateSettings, known: Mapping[str, Any] | None) -> Any:

@@ -12,11 +12,10 @@ import numpy as np
 from ensue.data.codecs import load_codec
 from ensue.data.contract import SILENT, Codec, Finding, Ids, Listener
 from ensue.data.text_parts import Counted, TextParts, concatenate, take_last
-from ensue.decoding.constraints.matching import Matching, only
 from ensue.decoding.novelty import Novelty, TrainingData
-from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
-from ensue.decoding.stepper import Rules
-from ensue.errors import PromptError, RunError, SettingError
+from ensue.decoding.prompts import Prompt, cut_after
+from ensue.decoding.rollout import Sample, Step, collect, rollout
+from ensue.errors import RunError, SettingError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram
@@ -85,12 +84,13 @@ class TextModel(Trained):
         """
         prompt = as_lines("" if data is None else data, "prompt")
         self.warn_of_unknown(prompt, listener)
+        begin = Prompt(self.codec, prompt)
         nothing = Sample(np.zeros(0, np.int64), np.zeros(0))
         for first in range(0, request.samples, BATCH_SIZE):
             numbers = range(first, min(first + BATCH_SIZE, request.samples))
             collected = collect(self.steps(prompt, numbers, request))
             found = [collected.get(number, nothing) for number in numbers]
-            texts = [self._cut(self._after(prompt, sample.ids), request) for sample in found]
+            texts = [cut_after(begin.decode(sample.ids), request.stop) for sample in found]
             novelties = (
                 self.training_data.novelty(texts) if request.novelty else [None] * len(texts)
             )
@@ -103,11 +103,10 @@ class TextModel(Trained):
     ) -> Iterator[str]:
         """Generate one text piece by piece, each piece as soon as it is certain."""
         self.warn_of_unknown(prompt, listener)
-        ids: list[int] = []
-        sent = ""
+        begin, ids, sent = Prompt(self.codec, as_lines(prompt, "prompt")), list[int](), ""
         for step in self.steps(prompt, range(1), request):
             ids += step.ids.tolist()
-            text = self._cut(self._after(prompt, ids), request)
+            text = cut_after(begin.decode(ids), request.stop)
             # The end is held back: a character may take several symbols, and a stop text may begin.
             held = max(len(request.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
             certain = text if step.finished.any() else text[: max(len(text) - held, len(sent))]
@@ -119,10 +118,11 @@ class TextModel(Trained):
         self, prompt: str, numbers: Sequence[int], settings: GenerateRequest
     ) -> Iterator[Step]:
         """Generate symbol by symbol. Raises PromptError if no text can satisfy the options."""
-        contexts = [self.context(prompt)] * len(numbers)
+        begin = Prompt(self.codec, as_lines(prompt, "prompt"))
         model = self.with_precision(settings.precision).model
-        rules = self._rules(settings, self._omits_blank(prompt))
-        return rollout(model, contexts, settings, rules, settings.seed, numbers)
+        limits = (settings.length, settings.stop, settings.allowed_characters, settings.regex)
+        contexts = [begin.ids] * len(numbers)
+        return rollout(model, contexts, settings, begin.rules(*limits), settings.seed, numbers)
 
     def with_precision(self, precision: Precision) -> TextModel:
         """Return the model with its matrices quantised to `precision`; they are cached.
@@ -151,16 +151,8 @@ class TextModel(Trained):
         return found
 
     def context(self, prompt: str) -> Ids:
-        """Encode the prompt as the ids that the model reads before it generates.
-
-        A model of one long text has a single beginning, which is a poor place to start a sample.
-        Without a prompt it continues after a line break instead.
-        """
-        prompt = as_lines(prompt, "prompt")
-        if prompt or self.codec.end is not None:
-            return self.codec.encode(prompt)
-        ids = self.codec.encode("\n")
-        return ids[ids != self.codec.unknown] if self.codec.unknown is not None else ids
+        """Encode the prompt as the ids that the model reads before it generates."""
+        return Prompt(self.codec, as_lines(prompt, "prompt")).ids
 
     def warn_of_unknown(self, prompt: str, listener: Listener) -> None:
         """Report symbols of a prompt that are not in the vocabulary."""
@@ -193,50 +185,6 @@ class TextModel(Trained):
             if counted.get("validation", True)
             else train
         )
-
-    def _after(self, prompt: str, ids: Sequence[int] | Ids) -> str:
-        """Decode ids as a continuation of a prompt, with a blank between them if needed."""
-        before = self.context(prompt)
-        if self.codec.keeps_blanks or not len(before):
-            return self.codec.decode(ids)
-        text = self.codec.decode([*before.tolist(), *ids])[len(self.codec.decode(before)) :]
-        return text.removeprefix(" ") if prompt[-1:].isspace() else text
-
-    def _cut(self, text: str, settings: GenerateRequest) -> str:
-        """Cut the text after its stop text; the last symbol may extend beyond."""
-        at = text.find(settings.stop) if settings.stop else -1
-        return text if at < 0 else text[: at + len(settings.stop)]
-
-    def _omits_blank(self, prompt: str) -> bool | None:
-        """Whether `_after` omits the blank before the first word; None if blanks are symbols."""
-        if self.codec.keeps_blanks:
-            return None
-        before = self.codec.decode(self.context(prompt))
-        return prompt[-1:].isspace() or before[-1:] in ("", "\n")
-
-    def _rules(self, settings: GenerateRequest, omits_blank: bool | None) -> Rules:
-        codec = self.codec
-        if settings.allowed_characters and settings.regex:
-            raise PromptError(
-                "allowed characters and a regular expression cannot be combined",
-                hint="give one of them",
-            )
-        pattern = (
-            only(settings.allowed_characters) if settings.allowed_characters else settings.regex
-        )
-        matching = Matching(pattern, self._spellings, codec.end, omits_blank) if pattern else None
-        if settings.allowed_characters and matching and (matching.following(0) < 0).all():
-            what = f"none of the characters {settings.allowed_characters!r} was seen in training"
-            raise PromptError(what, where="--allowed-characters", hint="allow some that were")
-        allowed = np.ones(codec.size, dtype=bool)
-        if codec.unknown is not None:
-            allowed[codec.unknown] = False
-        stop = stop_at(settings.stop, codec.decode) if settings.stop else None
-        return Rules(settings.length, allowed, codec.end, matching, stop)
-
-    @cached_property
-    def _spellings(self) -> list[bytes]:
-        return self.codec.spellings()
 
 
 def open_text(run: Run, settings: GenerateSettings) -> TextModel:
