@@ -70,7 +70,7 @@ NETWORK = {GENERATE: "lstm", CLASSIFY: "lstm", TAG: "lstm", FORECAST: "lstm"}
 FITTED = {GENERATE: "ngram", CLASSIFY: "ngram-bayes", TAG: "hmm", FORECAST: "ridge"}
 FAULTS = [
     (GENERATE, NETWORK, text_training, "fit_ngram_baseline"),
-    (GENERATE, NETWORK, text_training, "fit_mixture"),
+    (GENERATE, NETWORK, text_training, "fit_mixture_to_text"),
     (GENERATE, NETWORK, sampling, "score"),
     (GENERATE, NETWORK, text_training, "count_affordable"),
     (GENERATE, NETWORK, pipeline, "conclude"),
@@ -126,7 +126,7 @@ def test_a_fault_after_the_training_loses_nothing(
 ) -> None:
     out, data, network = tmp_path / "run", MAKE[verb](tmp_path), models is NETWORK
     how = settings(verb, network)
-    if name == "fit_mixture":
+    if name == "fit_mixture_to_text":
         how += ("mixture.use=auto",)
     error = random.Random(f"{verb}{name}").choice(
         [KeyError("odd"), MemoryError(), OSError(5, "broken"), ValueError()]
@@ -152,7 +152,7 @@ def test_a_fault_after_the_training_loses_nothing(
     assert ANSWERS[verb](finished)
     assert (out / "result.json").exists()
     if (
-        network and verb != FORECAST and name != "fit_mixture"
+        network and verb != FORECAST and name != "fit_mixture_to_text"
     ):  # whose run holds what has learned from the test part too, in the end
         assert (out / "weights.safetensors").read_bytes() == weights
 
@@ -212,7 +212,7 @@ def test_on_the_command_line_it_is_one_line(
         "tiny",
     ]
     with monkeypatch.context() as broken:
-        broken.setattr(text_training, "fit_mixture", failing(KeyError("odd")))
+        broken.setattr(text_training, "fit_mixture_to_text", failing(KeyError("odd")))
         assert main(line) == 2
         error = capsys.readouterr().err
         assert "Traceback" not in error

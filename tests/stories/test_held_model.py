@@ -19,9 +19,9 @@ from ensue import api
 from ensue.cli.main import main
 from ensue.errors import Interrupted, RunError
 from ensue.models.pool import Choice, Pool, choose_members
-from ensue.tasks import pipeline
-from ensue.tasks.pipeline import HeldOut
+from ensue.tasks import training
 from ensue.tasks.tag.training import TagTraining
+from ensue.tasks.training import HeldOut
 from ensue.training.contract import Stage
 
 WORDS = {"good": "lovely warm fine", "bad": "cold dull broken"}
@@ -218,7 +218,7 @@ def test_a_mixture_with_more_errors_is_not_held(
     def choose(*given: Any) -> Choice:
         return replace(choose_members(*given), members=(0, 1), weights=np.full((2, 1), 0.5))
 
-    monkeypatch.setattr(pipeline, "choose_members", choose)
+    monkeypatch.setattr(training, "choose_members", choose)
     train("tag", tmp_path, "mixed")
     monkeypatch.setattr(TagTraining, "held_out", held_out)
     train("tag", tmp_path, "best")

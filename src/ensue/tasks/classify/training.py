@@ -29,8 +29,8 @@ from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import MODELS
 from ensue.tasks.classify.trained import UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.fitting import Fitted
-from ensue.tasks.pipeline import HeldOut, Training
 from ensue.tasks.results import count_labels, diagnose_labels
+from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
 

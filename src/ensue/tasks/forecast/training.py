@@ -50,7 +50,7 @@ from ensue.tasks.forecast.report import BACKTEST, SERIES, SIMPLE, diagnose, get_
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.forecast.trained import ForecastModel
 from ensue.tasks.held import save_model
-from ensue.tasks.pipeline import HeldOut, Training
+from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Feed, Note
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run

@@ -36,7 +36,7 @@ from ensue.tasks.generate.pretrained import FineTuning, score_validation
 from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.settings import MODELS
 from ensue.tasks.generate.trained import TextModel
-from ensue.tasks.pipeline import Baseline, Training
+from ensue.tasks.training import Baseline, Training
 from ensue.training.contract import Callback, Note, Working
 from ensue.training.folder.run import METRICS, Run
 from ensue.training.text_feeds import make_feed

@@ -17,7 +17,6 @@ from ensue.models.names import is_network
 from ensue.models.pool import Pool
 from ensue.settings import Settings
 from ensue.tasks.fitting import Fitted, mean_nats
-from ensue.tasks.pipeline import HeldOut, Training
 from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.report import TAGS
@@ -31,6 +30,7 @@ from ensue.tasks.tag.trained import (
     predict_tags,
     score_changes,
 )
+from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
 

@@ -22,7 +22,7 @@ from ensue.tasks.generate.steps.data import DATA
 from ensue.tasks.generate.steps.report import STEPS
 from ensue.tasks.generate.steps.settings import MODELS
 from ensue.tasks.generate.steps.trained import StepGenerator
-from ensue.tasks.pipeline import HeldOut, Training
+from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback
 from ensue.training.folder.run import METRICS, Run
 
