@@ -22,8 +22,6 @@ WARMUP = 256
 """Symbols that are read before each stretch, to bring the state up to date."""
 PROBE = 2000
 """Symbols that are scored to measure the speed."""
-FEWEST_PROBED, PROBED = 200, 10_000_000
-"""Bounds of the probe with a large vocabulary: fewest symbols, and most probabilities."""
 CHEAP = 0.1
 """If FEWEST symbols take at most this share of the time, the speed is measured on them: larger
 batches are faster per symbol."""
@@ -88,13 +86,6 @@ def count_affordable(text: Corpus, models: Sequence[Autoregressive], seconds: fl
     return min(
         max(int(seconds / cost), FEWEST), len(text) - 1 if len(text.offsets) == 2 else len(text)
     )
-
-
-def estimate_time_per_symbol(text: Corpus, models: Sequence[Autoregressive]) -> float:
-    """Return the seconds that all models need per symbol, measured on a probe of the text."""
-    size = max(model.size for model in models)
-    probe = ScoredText.of(text, min(PROBE, max(PROBED // size, FEWEST_PROBED)))
-    return _time_per_symbol(probe, models)
 
 
 def _time_per_symbol(sample: ScoredText, models: Sequence[Autoregressive]) -> float:

@@ -125,6 +125,12 @@ class Models:
         """Every name that `resolve` knows."""
         return [*self.others, *self.parts, *self.layers, *CELLS]
 
+    @property
+    def closed_form(self) -> dict[str, Any]:
+        """The models that are fitted in closed form or by counting, with their defaults."""
+        made = {name: kind() for name, kind in self.parts.items()}
+        return {name: one for name, one in made.items() if not is_network(one)}
+
     def resolve(self, name: str) -> Any:
         """Look up a model by name, or by the path of a Python file that defines a cell.
 

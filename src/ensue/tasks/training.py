@@ -15,7 +15,7 @@ from ensue.atomic_io import format_errors
 from ensue.data.feeds import ExampleFeed
 from ensue.evaluation.scores import Score
 from ensue.models.contract import Predictor
-from ensue.models.names import Models, is_network, name_model
+from ensue.models.names import Models, name_model
 from ensue.models.pool import Held, Likelihoods, Pool, choose_members
 from ensue.settings import Settings, read_stored, to_plain
 from ensue.tasks.cached import DataSource
@@ -85,12 +85,10 @@ class Training(ABC, Generic[D]):
 
     def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
         """Flags that train each model alone, by its name in the table of results."""
-        made = ((name, kind()) for name, kind in self.models.parts.items())
         chooses = "mixture" in type(settings).model_fields
         own = {name_model(settings.model): ["--set", "mixture.use=never"]} if chooses else {}
-        return own | {
-            name_model(one): ["--model", name] for name, one in made if not is_network(one)
-        }
+        closed = self.models.closed_form.items()
+        return own | {name_model(one): ["--model", name] for name, one in closed}
 
     def resolve(self, settings: Any, data: D, on_event: Callback) -> Any:
         """Fill in the settings that depend on the data, and report them."""

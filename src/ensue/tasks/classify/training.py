@@ -17,7 +17,6 @@ from ensue.evaluation.scores import Score, by_group, with_intervals
 from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.contract import Predictor
-from ensue.models.names import is_network
 from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import build_classifier, leaf_fields
 from ensue.settings import Settings
@@ -63,9 +62,7 @@ class ClassifyTraining(Training[LabelledParts]):
 
     def baselines(self, settings: Any, data: LabelledParts, on_event: Callback) -> list[Settings]:
         """Choose the baselines that suit steps and labels, other than the run's own model."""
-        baselines: list[Any] = [
-            one for kind in MODELS.parts.values() if not is_network(one := kind())
-        ]
+        baselines: list[Any] = [*MODELS.closed_form.values()]
         shape, labels = leaf_fields(data.content.shape), data.labels
         if labels.size > MAX_LABELS:
             on_event(Note(f"{labels.size:,} labels are too many for baselines other than majority"))

@@ -51,7 +51,7 @@ class TagTraining(Training[TaggedParts]):
         Models of tag pairs cost the square of the tags: with many, the HMM is not fitted, and a CRF
         gets a note.
         """
-        baselines = [one for kind in MODELS.parts.values() if not is_network(one := kind())]
+        baselines = [*MODELS.closed_form.values()]
         if data.known_tags > MANY_TAGS:
             on_event(Note(f"hmm: not fitted, since {data.known_tags:,} tags make too many pairs"))
             baselines = [one for one in baselines if not isinstance(one, HMMSettings)]

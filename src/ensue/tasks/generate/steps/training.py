@@ -14,7 +14,6 @@ from ensue.data.steps import StepData
 from ensue.evaluation.scores import Score
 from ensue.evaluation.step_scoring import begin_blocks, score_steps, summarise_nats
 from ensue.inspection.diagnostics import diagnose
-from ensue.models.names import is_network
 from ensue.models.steps.pool import StepPool
 from ensue.settings import Settings
 from ensue.tasks.fitting import Fitted
@@ -41,12 +40,8 @@ class StepTraining(Training[StepData]):
 
     def baselines(self, settings: Any, data: StepData, on_event: Callback) -> list[Settings]:
         """Choose the baselines that suit the fields, other than the run's own model."""
-        made: list[Any] = [kind() for kind in MODELS.parts.values()]
-        return [
-            one
-            for one in made
-            if not is_network(one) and one != settings.model and one.suits(data.codec.fields)
-        ]
+        others = (one for one in MODELS.closed_form.values() if one != settings.model)
+        return [one for one in others if one.suits(data.codec.fields)]
 
     def fit(self, settings: Any, data: StepData, on_event: Callback) -> Fitted:
         """Fit a baseline to the training part."""
