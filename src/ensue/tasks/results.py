@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.prepare import fingerprint
-from ensue.data.readers.named_parts import group_by_part
+from ensue.data.readers.named_parts import PartFiles, get_scored_files, group_by_part
 from ensue.evaluation.intervals import Interval
 from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
@@ -158,7 +158,16 @@ def count_labels(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, in
     return dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
 
 
-def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> None:
+def find_scored_files(
+    run: Run, paths: Sequence[Path], settings: PartFiles, listener: Listener
+) -> list[Path]:
+    """Find the files to score, and report those that the run was trained on."""
+    files = get_scored_files(paths, settings, listener)
+    _warn_if_trained_on(run, files, listener)
+    return files
+
+
+def _warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> None:
     """Report files that the run was trained on: the same path, or the same bytes."""
     data, known = run.about["settings"]["data"], run.about["data"]["files"]
     held_out = [
@@ -193,6 +202,11 @@ class Scored:
     def to_json(self) -> dict[str, Any]:
         """Convert to plain JSON values."""
         return asdict(self)
+
+    def with_notes(self, findings: Iterable[Finding]) -> Scored:
+        """Add notes on how the files were read, if there are any."""
+        notes = "; ".join(map(str, findings))
+        return replace(self, details=self.details | {"notes": notes}) if notes else self
 
 
 LARGE = 1e7

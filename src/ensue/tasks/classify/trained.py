@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import compress, islice
 from math import inf
@@ -23,7 +23,6 @@ from ensue.data.labelled import Content, ContentCodec, Example, LabelledReader
 from ensue.data.labelled_examples import LabelledSettings, open_readers
 from ensue.data.labelled_parts import EncodedPart, encode, report_unknown_channels
 from ensue.data.readers.in_memory import InMemoryReader
-from ensue.data.readers.named_parts import get_scored_files
 from ensue.errors import DataError
 from ensue.evaluation.classification import compute_metrics
 from ensue.evaluation.conformal import (
@@ -48,7 +47,7 @@ from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_examples, as_paths
-from ensue.tasks.results import CALIBRATION, Scored, warn_if_trained_on
+from ensue.tasks.results import CALIBRATION, Scored, find_scored_files
 from ensue.training.folder.run import Run
 
 MAX_PLACES = 5
@@ -227,8 +226,7 @@ class LabelModel(Trained):
         if not paths:
             encoded = DATA.load(self.run).parts["test"]
         else:
-            paths = get_scored_files(paths, self.data, Listener(findings.append))
-            warn_if_trained_on(self.run, paths, Listener(findings.append))
+            paths = find_scored_files(self.run, paths, self.data, Listener(findings.append))
             reader = self.reader(paths, columns=columns, listener=Listener(findings.append))
             delimiter = self.labels.delimiter if self.labels.kind == "multilabel" else None
             read = merge_labels(
@@ -247,8 +245,7 @@ class LabelModel(Trained):
         scored = score(
             self.predict_arrays(encoded.examples), encoded, self.labels, self.calibration
         )
-        notes = {"notes": "; ".join(map(str, findings))} if findings else {}
-        return replace(scored, details=scored.details | notes)
+        return scored.with_notes(findings)
 
     def reader(
         self,

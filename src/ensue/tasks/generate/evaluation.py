@@ -11,7 +11,6 @@ from ensue.data.codecs.cutting import collect_records, cut_text
 from ensue.data.contract import SILENT, Corpus, Finding, Ids, Listener, Reader
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.files import find_files
-from ensue.data.readers.named_parts import get_scored_files
 from ensue.data.settings import DataSettings
 from ensue.data.text_parts import Counted, concatenate
 from ensue.decoding.novelty import Novelty
@@ -27,7 +26,7 @@ from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel
 from ensue.settings import read
 from ensue.tasks.generate.trained import TextModel
-from ensue.tasks.results import warn_if_trained_on
+from ensue.tasks.results import find_scored_files
 from ensue.training import devices
 from ensue.training.gradient import GradientLearner
 from ensue.training.settings import TextTrainingSettings
@@ -102,12 +101,13 @@ class _OnlineLearner:
 
 def evaluate(model: TextModel, data: Sequence[Path]) -> TextEvaluation:
     """Score files under a model; without files, the test part of its run. Raises DataError."""
-    findings = list[Finding]()
-    data = get_scored_files(data, data_settings(model), Listener(findings.append)) if data else data
-    warn_if_trained_on(model.run, data, Listener(findings.append))
+    findings, reader = list[Finding](), None
+    if data:
+        listener = Listener(findings.append)
+        data = find_scored_files(model.run, data, data_settings(model), listener)
+        reader = open_reader(model, data)
     corpus = read_corpus(model, data) if data else model.parts.test
     nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())
-    reader = open_reader(model, data) if data else None
     return TextEvaluation(model.codec, corpus, nats, reader, tuple(map(str, findings)))
 
 

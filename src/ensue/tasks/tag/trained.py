@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
@@ -19,7 +19,6 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled import Example
-from ensue.data.readers.named_parts import get_scored_files
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_companion_reader
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
@@ -38,7 +37,7 @@ from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_examples, as_paths
-from ensue.tasks.results import Scored, warn_if_trained_on
+from ensue.tasks.results import Scored, find_scored_files
 from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.inputs import as_conllu, read_inputs
@@ -191,8 +190,7 @@ class TagModel(Trained):
             data = DATA.load(self.run)
             return self._score(data["test"], data.tags)
         findings = list[Finding]()
-        files = get_scored_files(paths, self.data, Listener(findings.append))
-        warn_if_trained_on(self.run, files, Listener(findings.append))
+        files = find_scored_files(self.run, paths, self.data, Listener(findings.append))
         reader = self.reader(files, True)
         sentences = list(reader.examples(Listener(findings.append)))
         if not any(tag in self.tags for one in sentences for tag in one.label):
@@ -204,8 +202,7 @@ class TagModel(Trained):
             *sorted({tag for one in sentences for tag in one.label} - set(self.tags)),
         ]
         scored = self._score(encode_tagged(sentences, self.codec, tags), tags)
-        notes = {"notes": "; ".join(map(str, findings))} if findings else {}
-        return replace(scored, details=scored.details | notes)
+        return scored.with_notes(findings)
 
     def _score(self, examples: Examples, tags: Sequence[str]) -> Scored:
         truth = make_truth(examples, tags, len(self.tags))

@@ -14,7 +14,6 @@ from ensue.atomic_io import format_errors
 from ensue.data.codecs.steps import StepCodec
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Example
-from ensue.data.readers.named_parts import get_scored_files
 from ensue.data.steps import StepData, StepTable, encode_part, read_table
 from ensue.data.tables.long import read_sample
 from ensue.decoding.nearest import Nearest, find_nearest
@@ -31,7 +30,7 @@ from ensue.tasks.generate import GenerateRequest
 from ensue.tasks.generate.steps.data import DATA
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_path, as_paths
-from ensue.tasks.results import Scored, warn_if_trained_on
+from ensue.tasks.results import Scored, find_scored_files
 from ensue.training.folder.run import Run
 
 OF_STEPS = {"samples", "length", "seed", "temperature", "novelty"}
@@ -173,9 +172,8 @@ class StepGenerator(Trained):
         findings = list[Finding]()
         if paths := as_paths(files):
             settings = read(DATA.settings, self.run.about["settings"]).data
-            paths = get_scored_files(paths, settings, Listener(findings.append))
-            warn_if_trained_on(self.run, paths, Listener(findings.append))
             listener = Listener(findings.append)
+            paths = find_scored_files(self.run, paths, settings, listener)
             found = read_table(paths, self._columns(paths[0]), listener)
             examples = encode_part(found, self.codec)
         else:
@@ -189,10 +187,9 @@ class StepGenerator(Trained):
         }
         if unknown := self.codec.count_unknown(examples.steps):
             details["unknown symbols"] = unknown
-        if findings:
-            details["notes"] = "; ".join(map(str, findings))
         mean = float(nats.sum() / len(nats))
-        return Scored({"nats_per_step": mean}, {"nats_per_step": interval}, details)
+        scored = Scored({"nats_per_step": mean}, {"nats_per_step": interval}, details)
+        return scored.with_notes(findings)
 
     @cached_property
     def parts(self) -> StepData:
