@@ -1,7 +1,8 @@
-"""Plan the counting of n-grams: how much of a text fits a memory and time limit, to which order."""
+"""Count n-grams by a plan: how much of a text fits a memory and time limit, to which order."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite, log2
 from time import perf_counter
@@ -9,8 +10,10 @@ from time import perf_counter
 import numpy as np
 
 from ensue.data.contract import Corpus
+from ensue.data.text_parts import Counted, concatenate
 from ensue.models.ngram.counts import count
-from ensue.models.ngram.estimation import fit
+from ensue.models.ngram.estimation import choose, fit
+from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.smoothing import KneserNey
 from ensue.native import library
@@ -112,6 +115,40 @@ def make_plan(train: Corpus, size: int, settings: NgramSettings, share: Share) -
                 ),
             )
         symbols = max(int(0.7 * symbols), SMALL)
+
+
+def estimate_planned(
+    plan: Plan,
+    train: Counted,
+    held_out: Counted,
+    size: int,
+    settings: NgramSettings,
+    *,
+    both: bool,
+    report: Callable[[str], None],
+) -> tuple[Ngram, Ngram]:
+    """Estimate two models by a plan, with order and discounts selected on the held-out part.
+
+    The first one has counted `train` alone; the second one the held-out part too, if `both`.
+    `report` is called with the name of each step.
+    """
+    highest, cost = plan.highest_order, f" ({plan.expected_cost})" if plan.expected_cost else ""
+    report(f"counting n-grams{cost}")
+    counts = count(*train, size, highest, plan.memory)
+    order, smoothing = highest, settings.smooth()
+    if settings.open:
+        report("choosing the order of the n-gram and its discounts")
+        order, smoothing = choose(
+            counts, held_out, settings.model_copy(update={"max_order": highest})
+        )
+    report("estimating the n-gram")
+    tuned = fit(counts, smoothing, order).packed()
+    del counts  # frees memory before the next counts, which are as large
+    if not both:
+        return tuned, tuned
+    report("counting n-grams, those of the validation part too")
+    counts = count(*concatenate(train, held_out), size, order, plan.memory)
+    return tuned, fit(counts, smoothing, order).packed()
 
 
 def _describe_cost(memory: float, seconds: float) -> str:

@@ -19,8 +19,6 @@ from ensue.evaluation.forecasting.calibration import get_calibration_origins
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.forecasting.metrics import (
     non_overlapping,
-    number_blocks,
-    scale_quantile_errors,
 )
 from ensue.models.distributions import Forecast, average, concatenate, select
 from ensue.models.forecaster_contract import HistoryForecaster, Sizes
@@ -32,9 +30,6 @@ from ensue.training.devices import choose_device
 from ensue.training.folder.checkpoint import LoopState
 from ensue.training.gradient import GradientLearner
 from ensue.training.schedules import scale
-
-MAX_HELD_OUT = 20_000
-"""Values of the validation part that the weights of a mixture are fitted to."""
 
 
 def fit_closed_form(settings: ForecastSettings, data: SeriesParts) -> Fitted:
@@ -116,14 +111,14 @@ def calibrate(fitted: Fitted, data: SeriesParts) -> ConformalIntervals:
     if not any(one.role == "network" for one in fitted.members or (fitted,)):
         origins, part = get_calibration_origins(data)
     predicted = (
-        walk_forward(fitted, data, origins, part) if part else _forecast(fitted, data, origins)
+        walk_forward(fitted, data, origins, part) if part else forecast_once(fitted, data, origins)
     )
     inputs = data.inputs()
     real = non_overlapping(origins[inputs.measured(origins)], horizon)
     return ConformalIntervals.fit(predicted, inputs.targets(origins), len(real))
 
 
-def _forecast(fitted: Fitted, data: SeriesParts, origins: Origins) -> Forecast:
+def forecast_once(fitted: Fitted, data: SeriesParts, origins: Origins) -> Forecast:
     """Forecast; those of models that are fitted at each origin are kept, since a mixture needs them
     again."""
     settings, key = fitted.settings, (fitted.model, origins.tobytes())
@@ -136,19 +131,6 @@ def _forecast(fitted: Fitted, data: SeriesParts, origins: Origins) -> Forecast:
     return found
 
 
-def hold_out(fitted: Fitted, data: SeriesParts) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Compute the scaled errors of quantiles on the validation part, (items, horizon, levels).
-
-    An item is a channel of a forecast; also number its independent unit. Origins are left out
-    evenly where there are many.
-    """
-    origins, (horizon, channels) = data.origins("validation"), (data.layout.horizon, data.channels)
-    origins = origins[:: -(-len(origins) * horizon * channels // MAX_HELD_OUT)]
-    errors = scale_quantile_errors(_forecast(fitted, data, origins), data, origins)
-    units = number_blocks(origins, horizon)
-    return errors, np.repeat(units, channels)
-
-
 def walk_forward(
     fitted: Fitted, data: SeriesParts, origins: Origins, part: str = "test"
 ) -> Forecast:
@@ -159,13 +141,13 @@ def walk_forward(
         return average(parts, fitted.model.weigh(layout.horizon))
     every = _get_refit_interval(fitted, data)
     if not every or isinstance(fitted.model, HistoryForecaster):
-        return _forecast(fitted, data, origins)
+        return forecast_once(fitted, data, origins)
     refits = data.number_refits(origins, part, every * layout.stride)
     parts, rows = [], []
     for number in np.unique(refits):
         ends = data.refit_ends(part, int(number), every * layout.stride)
         rows.append(np.flatnonzero(refits == number))
-        parts.append(_forecast(refit(fitted, data, ends), data, origins[rows[-1]]))
+        parts.append(forecast_once(refit(fitted, data, ends), data, origins[rows[-1]]))
     return select(concatenate(parts), np.argsort(np.concatenate(rows), kind="stable"))
 
 

@@ -20,6 +20,7 @@ from ensue.evaluation.forecasting.metrics import (
     compute_block_metrics,
     compute_scales,
     number_blocks,
+    scale_quantile_errors,
     score,
 )
 from ensue.evaluation.scores import Score
@@ -40,7 +41,7 @@ from ensue.tasks.forecast.backtest import (
     calibrate,
     count_refits,
     fit_closed_form,
-    hold_out,
+    forecast_once,
     mix,
     refit_at_end,
     walk_forward,
@@ -57,6 +58,8 @@ from ensue.training.folder.run import Run
 
 MAX_ORIGINS = 4096
 """Origins of the validation part, evenly spread, that the validation loss is computed on."""
+MAX_HELD_OUT = 20_000
+"""Values of the validation part that the weights of a mixture are fitted to."""
 OWN_SHARE = 0.8
 """Share of `minutes` for the forecasts of a statistical model that is the run's own."""
 
@@ -154,8 +157,17 @@ class ForecastTraining(Training[SeriesParts]):
         return walk_forward(fitted, data, data.origins("test"))
 
     def held_out(self, fitted: Fitted, data: SeriesParts) -> HeldOut:
-        """Compute the errors of quantiles on the validation part."""
-        return HeldOut(*hold_out(fitted, data))
+        """Compute the scaled errors of quantiles on the validation part.
+
+        An item is a channel of a forecast. Origins are left out evenly where there are many.
+        """
+        origins, (horizon, channels) = (
+            data.origins("validation"),
+            (data.layout.horizon, data.channels),
+        )
+        origins = origins[:: -(-len(origins) * horizon * channels // MAX_HELD_OUT)]
+        errors = scale_quantile_errors(forecast_once(fitted, data, origins), data, origins)
+        return HeldOut(errors, np.repeat(number_blocks(origins, horizon), channels))
 
     def compare(self, scored: Sequence[HeldOut]) -> QuantileErrors:
         """Compare forecasters and their mixtures by their CRPS."""

@@ -9,12 +9,12 @@ from time import perf_counter
 from typing import Any
 
 from ensue.data.contract import Corpus
-from ensue.data.text_parts import TextParts, concatenate, take_last
+from ensue.data.text_parts import TextParts, take_last
 from ensue.evaluation.likelihood import Nats
 from ensue.evaluation.sampling import ScoredText
 from ensue.evaluation.unigram import Frequencies, symbol_counts
-from ensue.models.ngram import Ngram, NgramSettings, choose, count, fit
-from ensue.models.ngram.budget import Plan, Share, make_plan
+from ensue.models.ngram import Ngram, NgramSettings
+from ensue.models.ngram.budget import Plan, Share, estimate_planned, make_plan
 from ensue.settings import Settings
 from ensue.tasks.fitting import BASELINES_SHARE, Fitted
 from ensue.training.contract import Callback, Note, Working
@@ -140,31 +140,17 @@ def fit_ngram_baseline(
     plan = load_or_make_plan(parts, settings, share, before, on_event)
     if plan is None:
         return None
-    began = perf_counter()
-    train = take_last(parts.train, plan.symbols)
+    began, train = perf_counter(), take_last(parts.train, plan.symbols)
     heldout = (parts.validation.ids, parts.validation.offsets)
-    size, highest = parts.codec.size, plan.highest_order
-    on_event(
-        Working(
-            f"counting n-grams ({plan.expected_cost})" if plan.expected_cost else "counting n-grams"
-        )
+    tuned, best = estimate_planned(
+        plan,
+        train,
+        heldout,
+        parts.codec.size,
+        settings,
+        both=validation,
+        report=lambda what: on_event(Working(what)),
     )
-    counts = count(*train, size, highest, plan.memory)
-    order, smoothing = highest, settings.smooth()
-    if settings.open:
-        on_event(Working("choosing the order of the n-gram and its discounts"))
-        order, smoothing = choose(
-            counts, heldout, settings.model_copy(update={"max_order": highest})
-        )
-    on_event(Working("estimating the n-gram"))
-    tuned = fit(counts, smoothing, order).packed()
-    del counts  # frees memory before the next counts, which are as large
-    best = tuned
-    if validation:
-        on_event(Working("counting n-grams, those of the validation part too"))
-        best = fit(
-            count(*concatenate(train, heldout), size, order, plan.memory), smoothing, order
-        ).packed()
     seconds, title = perf_counter() - began, f"{best.order}-gram"
     return NgramFit(best, seconds, tuned=tuned, plan=plan, validation=validation, title=title)
 
