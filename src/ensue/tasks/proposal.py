@@ -131,3 +131,17 @@ def apply_overrides(settings: S, choices: Choices) -> S:
     for assignment in choices.assignments:
         settings = assign(settings, assignment)
     return settings
+
+
+def propose(
+    kind: type[S], models: Models, why: str, choices: Choices, reasons: Sequence[str] = ()
+) -> Proposal:
+    """Fill in all settings: the file first, then flags, then `--set` assignments.
+
+    `why` is the reason for the model of the settings class, which is taken where none is named.
+    """
+    settings, values = load_config(kind, choices)
+    if choices.model is None and "model" not in values:
+        reasons = [*reasons, f"{why} (choose with --model)"]
+    settings = with_model(settings, choices, models)
+    return finish(apply_overrides(with_budget(settings, choices), choices), reasons, choices)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from ensue.errors import SettingError
 from ensue.models.names import is_network
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.pipeline import train
-from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
+from ensue.tasks.proposal import propose
 from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import open_tagger
@@ -17,18 +18,13 @@ from ensue.tasks.tag.training import TRAINING
 
 def _propose(choices: Choices) -> Proposal:
     """Fill in all settings: the file first, then flags, then `--set` assignments."""
-    settings, values = load_config(TagSettings, choices)
-    reasons: list[str] = []
-    if choices.model is None and "model" not in values:
-        reasons.append(
-            "model lstm, bidirectional, with a CRF: the standard tagger (choose with --model)"
-        )
-    settings = with_model(settings, choices, MODELS)
-    settings = apply_overrides(with_budget(settings, choices), choices)
+    why = "model lstm, bidirectional, with a CRF: the standard tagger"
+    proposal = propose(TagSettings, MODELS, why, choices)
+    settings: Any = proposal.settings
     if settings.vectors and not is_network(settings.model):
         what = f"the model {settings.model.name} takes no word vectors"
         raise SettingError(what, where="--vectors", hint="leave it out")
-    return finish(settings, reasons, choices)
+    return proposal
 
 
 TASK = Task(

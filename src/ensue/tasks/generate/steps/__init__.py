@@ -16,7 +16,7 @@ from ensue.tasks.generate.steps.settings import MODELS, StepSettings
 from ensue.tasks.generate.steps.trained import open_steps
 from ensue.tasks.generate.steps.training import TRAINING
 from ensue.tasks.pipeline import train
-from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
+from ensue.tasks.proposal import propose
 
 BASELINES = MODELS.parts.keys() - {"network"}
 """Models that only sequences of records have."""
@@ -51,13 +51,9 @@ def _propose(choices: Choices) -> Proposal:
     if choices.codec is not None:
         what = "sequences of records have no codec"
         raise SettingError(what, where="--codec", hint="leave it out, or give --format text")
-    settings, values = load_config(StepSettings, choices)
     reasons = ["data: sequences of records, a row per step (choose with --format)"]
-    if choices.model is None and "model" not in values:
-        reasons.append("model lstm: the usual recurrent network (choose with --model)")
-    settings = with_model(settings, choices, MODELS)
-    settings = apply_overrides(with_budget(settings, choices), choices)
-    return finish(settings, reasons, choices)
+    why = "model lstm: the usual recurrent network"
+    return propose(StepSettings, MODELS, why, choices, reasons)
 
 
 STEPS = Task(
