@@ -157,9 +157,8 @@ def _is_text_in(sample: bytes, name: str) -> bool:
     letters = sum(character.isprintable() or character in "\n\r\t\f\ufeff" for character in text)
     # Any text has some blanks, line breaks or digits; noise has few of them, and many unassigned
     # code points.
-    return (
-        bool(text) and letters >= 0.98 * len(text) and any(character < "\x80" for character in text)
-    )
+    with_ascii = any(character < "\x80" for character in text)
+    return bool(text) and letters >= 0.98 * len(text) and with_ascii
 
 
 def second_of_mix(name: str) -> str | None:
@@ -200,9 +199,8 @@ class LineByLine:
         try:
             return lines.decode()
         except UnicodeDecodeError:
-            return "".join(
-                self._decode_line(line, lines) for line in lines.splitlines(keepends=True)
-            )
+            every = lines.splitlines(keepends=True)
+            return "".join(self._decode_line(line, lines) for line in every)
 
     def _decode_line(self, line: bytes, lines: bytes) -> str:
         try:
@@ -248,14 +246,9 @@ class MojibakeDetector:
                 continue
             name, right = found
             self.lines, self.others = self.lines + 1, self.others - _non_ascii(one)
-            self.exact = (
-                self.exact and _encodes(one, name) and (self.first is None or self.first[1] == name)
-            )
-            self.first = self.first or (
-                line + text.count("\n", 0, begin),
-                name,
-                *_find_example(one, right),
-            )
+            if self.first is None:
+                self.first = (line + text.count("\n", 0, begin), name, *_find_example(one, right))
+            self.exact = self.exact and _encodes(one, name) and self.first[1] == name
 
     def report(self) -> tuple[int, str, str] | None:
         """Return the first line, the problem and the hint; None without mojibake."""

@@ -70,10 +70,8 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
             what = "this is a pipe, and data is read more than once"
             raise DataError(what, where=str(path), hint=hint)
         if (path / RUN).is_file() and (path / MANIFEST).is_file():
-            hint = (
-                f"give data; to go on with its training, "
-                f"`{shlex.join(['ensue', 'resume', str(path)])}`"
-            )
+            command = shlex.join(["ensue", "resume", str(path)])
+            hint = f"give data; to go on with its training, `{command}`"
             raise DataError("this is the folder of a run, not data", where=str(path), hint=hint)
         found += _list_files(path, listener) if path.is_dir() else [path]
     if not found:
@@ -130,10 +128,8 @@ def _read_stdin(size: int) -> bytes:
 
 def refuse_undecoded(text: str, where: str) -> None:
     """Raise DataError if text of the command line has bytes that are not UTF-8."""
-    if unexpected := next(
-        (character for character in text if "\udc80" <= character <= "\udcff"), None
-    ):
-        what = f"byte 0x{ord(unexpected) - 0xDC00:02X} is not UTF-8"
+    if unexpected := [character for character in text if "\udc80" <= character <= "\udcff"]:
+        what = f"byte 0x{ord(unexpected[0]) - 0xDC00:02X} is not UTF-8"
         raise DataError(what, where=where, hint="give it in UTF-8, or in a file that is")
 
 
@@ -208,10 +204,8 @@ def read_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> I
             while chunk := file.read(size):
                 held += len(chunk)
                 if limit is not None and held > limit:
-                    what = (
-                        f"the {path.suffix.lower()} file unpacks to more than {limit >> 20:,} "
-                        f"MB, the most for its size"
-                    )
+                    most = f"{limit >> 20:,} MB, the most for its size"
+                    what = f"the {path.suffix.lower()} file unpacks to more than {most}"
                     hint = "unpack it with its own tool, and look what it is"
                     raise DataError(what, where=str(path), hint=hint)
                 yield chunk
@@ -311,10 +305,8 @@ def _decode_error(path: Path, error: UnicodeDecodeError, line: int, encoding: st
     before, byte = error.object[: error.start], error.object[error.start]
     line += before.count(b"\n")
     # Python calls most single-byte encodings "charmap".
-    what = (
-        f"byte 0x{byte:02X} is not "
-        f"{(encoding if error.encoding == 'charmap' else error.encoding).upper()}"
-    )
+    name = encoding if error.encoding == "charmap" else error.encoding
+    what = f"byte 0x{byte:02X} is not {name.upper()}"
     if error.encoding != "utf-8" or (
         error.end == len(error.object) and "end of data" in error.reason
     ):
@@ -322,9 +314,8 @@ def _decode_error(path: Path, error: UnicodeDecodeError, line: int, encoding: st
         where = f"{path}:{line}"
         hint = "check the file"
         return DataError(what + cut, where=where, hint=hint, flag_hint="its --set encoding")
-    return _encoding_error(
-        path, error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE], what, line
-    )
+    sample = error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE]
+    return _encoding_error(path, sample, what, line)
 
 
 def _encoding_error(path: Path, sample: bytes, what: str, line: int) -> DataError:
@@ -350,9 +341,8 @@ def _encoding_error(path: Path, sample: bytes, what: str, line: int) -> DataErro
         return DataError(what, where=where, hint="check the file", flag_hint="its --set encoding")
     name, known_as = fitting
     if not good:
-        return DataError(
-            f"{what}; it looks like {known_as}", where=f"{path}:{line}", **_make_hints(name)
-        )
+        what = f"{what}; it looks like {known_as}"
+        return DataError(what, where=f"{path}:{line}", **_make_hints(name))
     some = f"{wrong:,} of {count:,} lines {'is' if wrong == 1 else 'are'} not"
     what = (
         f"{what}; {some}, and look{'s' * (wrong == 1)} like {known_as}, while {good:,} have "

@@ -151,19 +151,16 @@ def find_suspicious_labels(
     where = examples[0].file
     if kind == "regression":
         values = list(_read_numbers([one.label for one in examples], NumberFormat()))
-        if (
-            len(values) == len(examples) > 2
-            and len({after - one for one, after in pairwise(values)}) == 1
-        ):
+        steps = {after - one for one, after in pairwise(values)}
+        if len(values) == len(examples) > 2 and len(steps) == 1:
             what = f"the labels number the rows, from {values[0]:g} to {values[-1]:g}"
             yield Finding(where, what, "if they are not labels, name another column with --label")
         return
     written = [one.label for one in examples if isinstance(one.label, str)]
     if padded := Counter(label for label in written if label != label.strip()):
         named = ", ".join(f"{label!r} ({count:,})" for label, count in padded.most_common(NAMED))
-        yield Finding(
-            where, f"blanks around labels are removed: {named}" + ", ..." * (len(padded) > NAMED)
-        )
+        named += ", ..." * (len(padded) > NAMED)
+        yield Finding(where, f"blanks around labels are removed: {named}")
     counts = Counter(
         chain.from_iterable(label_names(one.label, delimiter, kind) for one in examples)
     )
@@ -197,10 +194,8 @@ def find_lacking_labels(
         return
     there = collect_names(examples, delimiter, kind)
     if lacking := sorted(others.keys() - there):
-        what = (
-            f"labels of data.labels.merge that no example has: "
-            f"{', '.join(map(repr, lacking[:NAMED]))}"
-        )
+        named = ", ".join(map(repr, lacking[:NAMED]))
+        what = f"labels of data.labels.merge that no example has: {named}"
         yield Finding(examples[0].file, what, did_you_mean(lacking[0], sorted(there)))
 
 
@@ -226,9 +221,8 @@ def group_spellings(counts: Mapping[str, int]) -> dict[str, list[str]]:
     """Group names that differ in case, blanks or signs alone, the most frequent first."""
     groups: dict[str, list[str]] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        groups.setdefault(
-            " ".join(unicodedata.normalize("NFKC", name).casefold().split()), []
-        ).append(name)
+        key = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        groups.setdefault(key, []).append(name)
     return groups
 
 
@@ -252,6 +246,5 @@ def _describe_merge(merge: Sequence[str], pairs: Sequence[tuple[str, str]], alon
 
 
 def _format_setting(name: str, values: Sequence[str]) -> str:
-    return (
-        f"--set {shlex.quote(f'data.labels.{name}={json.dumps(list(values), ensure_ascii=False)}')}"
-    )
+    listed = json.dumps(list(values), ensure_ascii=False)
+    return f"--set {shlex.quote(f'data.labels.{name}={listed}')}"

@@ -20,6 +20,9 @@ Fields are lists of strings (steps,), or float arrays (steps,) or (steps, channe
 nothing was measured. Single numbers are static: they hold for the whole example.
 """
 
+Encoded: TypeAlias = "tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]"
+"""The fields of the steps of an example, each (steps, ...), and its static fields, each (...)."""
+
 TIME, CHANNEL, STANDARD_ERROR = "time", "channel", "standard_error"
 """Names of the fields with the times of the steps, their channels, and the standard errors."""
 
@@ -99,9 +102,7 @@ class ContentCodec(ABC):
     shape: Fields
 
     @abstractmethod
-    def encode(
-        self, content: Content
-    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(self, content: Content) -> Encoded:
         """Return the fields of the steps, each (steps, ...), and the static fields, each (...)."""
 
     def unknown_channels(self, content: Content) -> Sequence[str]:

@@ -110,13 +110,10 @@ def make_count_table(column: str, unit: str, counts: Mapping[str, int]) -> list[
 
 def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, int]) -> None:
     """Report rare labels, and a label that nearly all examples have."""
-    rare = sorted(
-        (name for name, count in counts.items() if count < RARE), key=lambda name: counts[name]
-    )
-    if rare:
-        named = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:NAMED]) + ", ..." * (
-            len(rare) > NAMED
-        )
+    few = (name for name, count in counts.items() if count < RARE)
+    if rare := sorted(few, key=lambda name: counts[name]):
+        named = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:NAMED])
+        named += ", ..." * (len(rare) > NAMED)
         what = f"{len(rare)} of {len(counts)} labels have fewer than {RARE} {unit}: {named}"
         report.report(where, what, "add more of them")
     most = max(counts, key=lambda name: counts[name])

@@ -104,9 +104,8 @@ def _report_contents(report: Report, examples: Sequence[Example]) -> None:
             look.at(Piece(str(one.content), name, one.line))
         look.finish(repeated=1.0)
         row = look.row() if texts else {"file": name, "bytes": look.row()["bytes"]}
-        files.append(
-            {key: value for key, value in row.items() if key != "records"} | {"examples": len(own)}
-        )
+        row.pop("records", None)
+        files.append(row | {"examples": len(own)})
     report.tables["files"] = files
     lengths: dict[str, list[int]] = {}
     for one in examples:

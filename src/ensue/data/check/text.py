@@ -70,9 +70,8 @@ def _refuse_too_little(
     if distinct < 2:
         raise DataError(f"the text has {distinct} distinct symbol", hint="give text that varies")
     records = None if kind == "text" else sum(look.lines for look in looks)
-    train = draw_split(records, sum(look.characters for look in looks), data, parts, 0).sizes[
-        "train"
-    ]
+    split = draw_split(records, sum(look.characters for look in looks), data, parts, 0)
+    train = split.sizes["train"]
     if kind == "text" and train <= context:
         what = f"{train:,} characters to train on are not more than the context of {context:,}"
         raise DataError(what, hint="give a longer text, or a shorter context")
@@ -127,9 +126,8 @@ class TextLook:
         if "\ufffd" in distinct:
             self._note(wrong, piece, text.count("\ufffd") * "\ufffd")
         if not text.isascii() and not unicodedata.is_normalized("NFC", text):
-            self._note(
-                "pieces of text with combining accents (not in Unicode form NFC)", piece, [""]
-            )
+            accents = "pieces of text with combining accents (not in Unicode form NFC)"
+            self._note(accents, piece, [""])
         first, *inner = [text] if self.whole else text.split("\n")
         if self.whole:
             self._close_line()
@@ -155,9 +153,8 @@ class TextLook:
 
     def _note(self, what: str, piece: Piece, found: Sequence[str]) -> None:
         if found:
-            count, line = self._unusual.get(
-                what, (0, piece.line + piece.text[: piece.text.find(found[0])].count("\n"))
-            )
+            before = piece.text[: piece.text.find(found[0])].count("\n")
+            count, line = self._unusual.get(what, (0, piece.line + before))
             self._unusual[what] = count + len(found), line
 
     def _close_line(self) -> None:
@@ -183,11 +180,9 @@ class TextLook:
             self.report(self.path, f"all {self.lines:,} {unit} are the same", hint)
         elif again > repeated * self.lines:
             hint = "remove them unless they are intended: the test part may hold copies"
-            self.report(
-                self.path, f"{again:,} of {self.lines:,} {unit} repeat an earlier one", hint
-            )
+            what = f"{again:,} of {self.lines:,} {unit} repeat an earlier one"
+            self.report(self.path, what, hint)
         if self.longest > LONG_LINE:
             where = f"{self.path}:{self.longest_at}"
-            self.report(
-                where, f"the line has {self.longest:,} characters", "is it meant to be one line?"
-            )
+            what = f"the line has {self.longest:,} characters"
+            self.report(where, what, "is it meant to be one line?")

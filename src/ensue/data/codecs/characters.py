@@ -54,11 +54,8 @@ class CharacterCodec(Codec):
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Return the characters; end and start have none."""
         found = np.asarray(ids, np.int64)
-        return (
-            self._points[found[found <= len(self.alphabet)]]
-            .tobytes()
-            .decode("utf-32-le", "surrogatepass")
-        )
+        points = self._points[found[found <= len(self.alphabet)]]
+        return points.tobytes().decode("utf-32-le", "surrogatepass")
 
     def symbol(self, id: int) -> str:
         """Return the character itself."""

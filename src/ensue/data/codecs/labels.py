@@ -96,9 +96,8 @@ class LabelCodec:
         Raises DataError if a number is expected and the label is not one.
         """
         if self.kind == "regression":
-            return np.float32(
-                np.clip((_parse_number(label, self.decimal) - self.mean) / self.scale, -FAR, FAR)
-            )
+            scaled = (_parse_number(label, self.decimal) - self.mean) / self.scale
+            return np.float32(np.clip(scaled, -FAR, FAR))
         here = label_names(label, self.delimiter, self.kind)
         if self.kind == "multilabel":
             return np.array([name in here for name in self.names], np.float32)
@@ -222,9 +221,8 @@ def merge_labels(
         if label == "" and example.label != "":
             left_out += 1
         else:
-            merged.append(
-                replace(example, label=label, inner=[one or None for one in inner] or None)
-            )
+            kept = [one or None for one in inner] or None
+            merged.append(replace(example, label=label, inner=kept))
     if left_out:
         where = merged[0].file if merged else "data"
         listener.report(where, f"{left_out:,} examples left out, by data.labels.merge")
@@ -262,10 +260,8 @@ def check_learnable(
         where = f"{examples[place].file}:{examples[place].line}"
         what = f"the label {lists[place][0]!r} has this one example"
         numbers = "if labels are measured numbers, give --set data.labels.kind=regression"
-        flag_hint = (
-            f"leave it out with --set "
-            f"{shlex.quote('data.labels.merge=' + json.dumps([f'{lists[place][0]}=']))}"
-        )
+        merge = f"data.labels.merge={json.dumps([f'{lists[place][0]}='])}"
+        flag_hint = f"leave it out with --set {shlex.quote(merge)}"
         if kind == "multiclass" and all(_sort_key(name)[0] < inf for name in counts):
             flag_hint = numbers
         raise DataError(what, where=where, hint="give more of it", flag_hint=flag_hint)
@@ -281,9 +277,8 @@ def _parse_label(example: Example) -> float:
 
 def _to_name(label: Any) -> str:
     """Format a label as a person would: the float 1.0 becomes "1"."""
-    return (
-        str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
-    )
+    whole = isinstance(label, float) and label.is_integer()
+    return str(int(label)) if whole else str(label).strip()
 
 
 def _parse_number(label: Any, decimal: str = "") -> float:

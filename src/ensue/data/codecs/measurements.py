@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME, Content, ContentCodec, Fields
+from ensue.data.labelled import (
+    CHANNEL,
+    STANDARD_ERROR,
+    TIME,
+    Content,
+    ContentCodec,
+    Encoded,
+    Fields,
+)
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
 
@@ -67,10 +75,8 @@ class Scaling:
         if not self.mean:
             return values
         with np.errstate(over="ignore"):
-            bent = np.stack(
-                [_squash(channel, bend) for channel, bend in zip(values.T, self.bend, strict=True)],
-                1,
-            )
+            channels = zip(values.T, self.bend, strict=True)
+            bent = np.stack([_squash(channel, bend) for channel, bend in channels], 1)
             return np.clip((bent - np.array(self.mean)) / np.array(self.sd), -FAR, FAR)
 
 
@@ -293,9 +299,7 @@ class MeasurementCodec(ContentCodec):
         sizes = {f"symbol{place}": len(known) + 1 for place, known in enumerate(symbols)}
         self.shape = Fields(sizes, numbers, len(fields.constants), measured)
 
-    def encode(
-        self, content: Content
-    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(self, content: Content) -> Encoded:
         """Return "numbers" (steps, numbers), "symbol0" (steps,) and so on; and "static" (numbers,).
 
         Raises DataError if a field is missing, or has another number of channels.
@@ -309,12 +313,9 @@ class MeasurementCodec(ContentCodec):
             steps[f"symbol{place}"] = np.array(read, np.min_scalar_type(len(ids)))
         if not self.fields.constants:
             return steps, {}
-        constants = np.array(
-            [[get_field(content, name) for name in self.fields.constants]], np.float64
-        )
-        return steps, {
-            "static": np.nan_to_num(self.scales.constants(constants)[0]).astype(np.float32)
-        }
+        row = [get_field(content, name) for name in self.fields.constants]
+        constants = self.scales.constants(np.array([row], np.float64))
+        return steps, {"static": np.nan_to_num(constants[0]).astype(np.float32)}
 
     def unknown_channels(self, content: Content) -> list[str]:
         """Return the bands that training has not; none if bands are symbols."""
@@ -324,9 +325,8 @@ class MeasurementCodec(ContentCodec):
 
     def knows(self, content: Content) -> bool:
         """Return whether a value was measured in a band of the training part."""
-        return not self.fields.channels or bool(
-            {*get_field(content, CHANNEL)} & {*self.fields.channels}
-        )
+        known = {*self.fields.channels}
+        return not known or not known.isdisjoint(get_field(content, CHANNEL))
 
     def _numbers(self, steps: Measured) -> NDArray[np.float32]:
         parts = [

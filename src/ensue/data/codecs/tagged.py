@@ -13,10 +13,9 @@ from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from ensue.data.labelled import Content, ContentCodec, Fields
+from ensue.data.labelled import Content, ContentCodec, Encoded, Fields
 from ensue.settings import Settings
 
 DIGIT = re.compile(r"\d")
@@ -68,9 +67,7 @@ class TaggedWordsCodec(ContentCodec):
         self._unknown_character = len(known["character"]) + 1
         self._cache: dict[str, dict[str, Any]] = {}
 
-    def encode(
-        self, content: Content
-    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(self, content: Content) -> Encoded:
         """Look up every word of the field "words"; repeated words are cached."""
         assert not isinstance(content, str)
         words = [self._fields(word) for word in content["words"]]

@@ -17,7 +17,7 @@ from ensue.data.codecs.characters import Characters
 from ensue.data.codecs.subwords import Subwords
 from ensue.data.codecs.words import Tokens, Words
 from ensue.data.contract import Codec
-from ensue.data.labelled import Content, ContentCodec, Fields
+from ensue.data.labelled import Content, ContentCodec, Encoded, Fields
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -59,9 +59,7 @@ class TextContent(ContentCodec):
         self.codec, self.lower = codec, lower
         self.shape = Fields({SYMBOL: codec.size})
 
-    def encode(
-        self, content: Content
-    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(self, content: Content) -> Encoded:
         """Return the ids of the text. Raises DataError if the content is not a text."""
         return {SYMBOL: self.codec.encode(_add_space(content, self.lower))}, {}
 
@@ -73,11 +71,8 @@ class TextContent(ContentCodec):
         if self.codec.unknown is None:
             return True
         with_letters = any(sign.isalnum() for sign in str(content))
-        return bool(
-            (self._has_letters if with_letters else self._is_visible)[
-                self.codec.encode(_add_space(content, self.lower))
-            ].any()
-        )
+        known = self._has_letters if with_letters else self._is_visible
+        return bool(known[self.codec.encode(_add_space(content, self.lower))].any())
 
     @cached_property
     def _decoded(self) -> list[str]:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from ensue.data.labelled import Content, ContentCodec, Fields
+from ensue.data.labelled import Content, ContentCodec, Encoded, Fields
 from ensue.data.readers.trees import parse_tree
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -72,9 +71,7 @@ class TreeCodec(ContentCodec):
         }
         return cls(settings, known, max([2, *(_max_children(tree["parent"]) for tree in trees)]))
 
-    def encode(
-        self, content: Content
-    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(self, content: Content) -> Encoded:
         """Return the fields of the nodes, each (nodes,).
 
         Raises DataError if the content is not a tree. Raises it too for a node of more than two

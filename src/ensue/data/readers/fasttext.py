@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -48,20 +47,18 @@ class FastText(Settings):
             f"{self.prefix}"
         )
         return FunctionReader(
-            lambda listener: chain.from_iterable(
-                self._read_examples(path, labelled, listener) for path in files
-            ),
-            elsewhere,
+            lambda listener: self._read_examples(files, labelled, listener), elsewhere
         )
 
-    def _read_examples(self, path: Path, labelled: bool, listener: Listener) -> Iterator[Example]:
+    def _read_examples(
+        self, files: Sequence[Path], labelled: bool, listener: Listener
+    ) -> Iterator[Example]:
         """Read one example a line; one label becomes a string, several become a list.
 
         Unless `labelled`, blank lines are examples too.
         """
-        for line in LinesReader(
-            [path], self.encoding, self.max_line_length, blanks=not labelled
-        ).pieces(listener):
+        lines = LinesReader(files, self.encoding, self.max_line_length, blanks=not labelled)
+        for line in lines.pieces(listener):
             words = line.text.split()
             labels = [
                 word.removeprefix(self.prefix) for word in words if word.startswith(self.prefix)
@@ -80,13 +77,8 @@ class FastText(Settings):
             if labelled and not labels:
                 hint = f"begin it with {self.prefix}NAME, or leave it out"
                 raise DataError("the line has no label", where=where, hint=hint)
-            yield Example(
-                text,
-                (labels[0] if len(labels) == 1 else labels) or None,
-                line.file,
-                line.line,
-                row={"text": text},
-            )
+            label = (labels[0] if len(labels) == 1 else labels) or None
+            yield Example(text, label, line.file, line.line, row={"text": text})
 
 
 def are_fasttext(lines: Sequence[str]) -> bool:

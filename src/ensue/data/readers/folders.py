@@ -33,9 +33,8 @@ class Folders(Settings):
     def resolved(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Folders:
         """Return the settings unchanged, and report to `listener` how labels are read."""
         if labelled:
-            place, text = (
-                ("folder", "file") if len({path.parent for path in files}) > 1 else ("file", "line")
-            )
+            several = len({path.parent for path in files}) > 1
+            place, text = ("folder", "file") if several else ("file", "line")
             how = (
                 f"read as a {place} for each class, each {text} one text; the label is the "
                 f"name of the {place}"
@@ -63,11 +62,9 @@ class Folders(Settings):
         # If names are equal up to their first point, the rest is the class: rt-polarity.neg,
         # rt-polarity.pos.
         short = len({_get_class(path, by_folder=False) for path in files}) > 1
-        lines = partial(self._read_lines, short=short)
-        above = commonpath(folders)
-        read = lines if labelled else self._read_plain
+        read = partial(self._read_lines, short=short, labelled=labelled)
         if len(folders) > 1:
-            read = partial(self._read_file, above=above)
+            read = partial(self._read_file, above=commonpath(folders))
         elsewhere = "name a folder with a file for each class"
         return FunctionReader(
             lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere
@@ -83,29 +80,22 @@ class Folders(Settings):
                 raise DataError(what, where=str(path), hint="cut it", flag_hint=flag_hint)
         if not text.strip():
             raise DataError("the text is empty", where=str(path), hint="leave the file out")
-        yield Example(
-            text.rstrip("\n"),
-            _get_class(path, by_folder=True),
-            str(path),
-            1,
-            row={"file": str(path.relative_to(above))},
-        )
+        label, row = _get_class(path, by_folder=True), {"file": str(path.relative_to(above))}
+        yield Example(text.rstrip("\n"), label, str(path), 1, row=row)
 
-    def _read_plain(self, path: Path, listener: Listener) -> Iterator[Example]:
-        """Read each line as a text without a label.
+    def _read_lines(
+        self, path: Path, listener: Listener, short: bool, labelled: bool
+    ) -> Iterator[Example]:
+        """Read each line as a text.
 
-        Blank lines stay, so that each line gets a prediction.
+        Without labels, blank lines stay, so that each line gets a prediction.
         """
-        for line in LinesReader([path], self.encoding, self.max_line_length, blanks=True).pieces(
-            listener
-        ):
-            yield Example(line.text, None, line.file, line.line, row={"text": line.text})
-
-    def _read_lines(self, path: Path, listener: Listener, short: bool) -> Iterator[Example]:
         full = get_unpacked_name(path).removesuffix(".txt")
         label = _get_class(path, by_folder=False) if short else full
-        for line in LinesReader([path], self.encoding, self.max_line_length).pieces(listener):
-            yield Example(line.text, label, line.file, line.line, row={"text": line.text})
+        lines = LinesReader([path], self.encoding, self.max_line_length, blanks=not labelled)
+        for line in lines.pieces(listener):
+            row = {"text": line.text}
+            yield Example(line.text, label if labelled else None, line.file, line.line, row=row)
 
 
 def _get_class(path: Path, by_folder: bool) -> str:
@@ -117,10 +107,8 @@ def _refuse_parts(files: Sequence[Path], by_folder: bool) -> None:
     names = dict.fromkeys(_get_class(path, by_folder) for path in files)
     parts = [name for name in names if get_part_from_name(name)]
     if len(parts) > 1 or len(parts) == len(names):
-        what = (
-            f"{', '.join(map(repr, parts))} {'are names' if len(parts) > 1 else 'is a name'} "
-            f"of parts of the data, not of"
-        )
+        are = "are names" if len(parts) > 1 else "is a name"
+        what = f"{', '.join(map(repr, parts))} {are} of parts of the data, not of"
         hint = (
             "begin each line with __label__CLASS, give a table with a column of labels, or a "
             "file for each class"

@@ -30,9 +30,8 @@ class LinesReader(Reader):
         """Yield one piece a line."""
         for path in self.files:
             blank = 0
-            for number, line in enumerate(
-                read_lines(path, self.encoding, self.limit, listener), start=1
-            ):
+            lines = read_lines(path, self.encoding, self.limit, listener)
+            for number, line in enumerate(lines, start=1):
                 if self.blanks or line.strip():
                     yield Piece(line, str(path), number)
                 else:

@@ -164,11 +164,7 @@ def _report_mixed(files: Sequence[Path], listener: Listener) -> None:
     if other is not None:
         first = named["train"]
         second = next(path for part, path in named.items() if part != "train")
-        what = (
-            f"{first.name} and {second.name} are named for parts of the data, but "
-            f"{other.name} is not"
-        )
+        named_two = f"{first.name} and {second.name} are named for parts of the data"
+        what = f"{named_two}, but {other.name} is not: all are read together"
         hint = "give one file, and others with --valid and --test"
-        listener.report(
-            other.parent, f"{what}: all are read together, and the parts are drawn", hint
-        )
+        listener.report(other.parent, f"{what}, and the parts are drawn", hint)

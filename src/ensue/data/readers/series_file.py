@@ -64,9 +64,8 @@ class SeriesFile(Settings):
         `?` marks a missing value.
         """
         header, inside = _Header(), False
-        for line, text in enumerate(
-            read_lines(path, self.encoding, self.max_line_length, listener), start=1
-        ):
+        lines = read_lines(path, self.encoding, self.max_line_length, listener)
+        for line, text in enumerate(lines, start=1):
             text, where = text.strip(), f"{path}:{line}"
             if not text or text.startswith("#"):
                 continue

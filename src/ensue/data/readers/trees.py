@@ -117,26 +117,19 @@ class Trees(Settings):
     def _read_trees(
         self, files: Sequence[Path], labelled: bool, listener: Listener
     ) -> Iterator[Example]:
-        for one in LinesReader(
-            files, self.encoding, self.max_line_length, blanks=not labelled
-        ).pieces(listener):
-            where = f"{one.file}:{one.line}"
+        lines = LinesReader(files, self.encoding, self.max_line_length, blanks=not labelled)
+        for one in lines.pieces(listener):
+            where, row = f"{one.file}:{one.line}", {"tree": one.text}
             if not one.text.strip():
-                yield Example("", None, one.file, one.line, row={"tree": one.text})
+                yield Example("", None, one.file, one.line, row=row)
                 continue
             tree = parse_tree(one.text, where)
             if labelled and tree.labels[-1] is None:
                 hint = "write it after the first bracket, or leave the line out"
                 raise DataError("the root of the tree has no label", where=where, hint=hint)
             inner = tree.labels if self.inner else None
-            yield Example(
-                tree.content,
-                tree.labels[-1],
-                one.file,
-                one.line,
-                row={"tree": one.text},
-                inner=inner,
-            )
+            label = tree.labels[-1]
+            yield Example(tree.content, label, one.file, one.line, row=row, inner=inner)
 
 
 def are_trees(lines: Sequence[str]) -> bool:

@@ -57,10 +57,8 @@ def read_vectors(path: Path, max_vectors: int = MAX_VECTORS) -> Vectors:
         ):
             fields = [" ".join(fields[:-width]), *fields[-width:]]
         if len(fields) - 1 != width or not width:
-            what = (
-                f"the line has {len(fields) - 1} number{'s' * (len(fields) != 2)}, and those "
-                f"before it have {width}"
-            )
+            some = f"{len(fields) - 1} number{'s' * (len(fields) != 2)}"
+            what = f"the line has {some}, and those before it have {width}"
             hint = "write a word and its numbers in each line, by one blank"
             raise DataError(what if width else "the line has no numbers", where=where, hint=hint)
         try:

@@ -151,9 +151,8 @@ def _fill_in(
     """Fill in the defaults for series of these lengths; `season_and_horizon` in steps."""
     season, horizon = season_and_horizon
     # Series that are too short for any forecast do not count for the typical length.
-    middle = int(
-        np.median(lengths[lengths > 2 * horizon] if lengths.max() > 2 * horizon else lengths)
-    )
+    long = lengths[lengths > 2 * horizon]
+    middle = int(np.median(long if len(long) else lengths))
     share = middle // 5 // horizon
     test = settings.test or horizon * max(share, 1)
     held_out = settings.validation_steps or horizon * (
@@ -209,16 +208,13 @@ def find_origins(
     for number in range(len(panel.series)) if numbers is None else numbers:
         length = len(panel.series[number])
         first, end, stride = get_span(length, layout, part, place)
-        found += [
-            (number, step)
-            for step in range(max(first, layout.min_context), end - layout.horizon + 1, stride)
-        ]
+        steps = range(max(first, layout.min_context), end - layout.horizon + 1, stride)
+        found += [(number, step) for step in steps]
         # Only series that have forecasts there share the held-out steps: else all series of the
         # validation part might be too short.
         before_test = length - layout.test - layout.horizon
-        place += before_test >= max(
-            before_test + layout.horizon - layout.validation_steps, layout.min_context
-        )
+        held_out = before_test + layout.horizon - layout.validation_steps
+        place += before_test >= max(held_out, layout.min_context)
     return np.array(found, np.int64).reshape(-1, 2)
 
 

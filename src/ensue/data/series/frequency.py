@@ -163,13 +163,11 @@ def _find_day(times: Times) -> int | None:
         return 31
     if (np.minimum(days.max(), _count_days(times)) == days).all():
         return int(days.max())
-    early = (
-        _find_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")
-    ).astype(np.int64) // DAY
+    last = _find_last_workdays(times.astype("datetime64[M]"))
+    early = (last - times.astype("datetime64[D]")).astype(np.int64) // DAY
     # If the last workday is a holiday, the series has the one before it.
-    return (
-        WORKDAY if early.min() >= 0 and early.max() <= 4 and (early == 0).mean() >= MOSTLY else None
-    )
+    near = early.min() >= 0 and early.max() <= 4
+    return WORKDAY if near and (early == 0).mean() >= MOSTLY else None
 
 
 def _is_monthly(times: Times, months: NDArray[np.int64]) -> bool:
@@ -186,9 +184,8 @@ def _is_monthly(times: Times, months: NDArray[np.int64]) -> bool:
 
 
 def _get_day(times: Times) -> NDArray[np.int64]:
-    return (
-        times.astype("datetime64[D]") - times.astype("datetime64[M]").astype("datetime64[D]")
-    ).astype(np.int64) + 1
+    first = times.astype("datetime64[M]").astype("datetime64[D]")
+    return (times.astype("datetime64[D]") - first).astype(np.int64) + 1
 
 
 def _count_days(times: Times) -> NDArray[np.int64]:
@@ -199,9 +196,8 @@ def _count_days(times: Times) -> NDArray[np.int64]:
 
 def _find_last_workdays(months: NDArray[Any]) -> NDArray[Any]:
     """Return the last day from Monday to Friday of each month, at midnight."""
-    return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward").astype(
-        "datetime64[s]"
-    )
+    following = (months + 1).astype("datetime64[D]")
+    return np.busday_offset(following, -1, roll="forward").astype("datetime64[s]")
 
 
 def _ends_month(times: Times) -> NDArray[np.bool_]:
@@ -243,12 +239,8 @@ def compute_calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
     seconds = times.astype(np.int64)
     year = times.astype("datetime64[Y]")
     if frequency.base == "month":
-        cycles = [
-            (
-                (times.astype("datetime64[M]") - year).astype(np.int64) / 12,
-                3 if frequency.every == 1 else 1,
-            )
-        ]
+        months = (times.astype("datetime64[M]") - year).astype(np.int64)
+        cycles = [(months / 12, 3 if frequency.every == 1 else 1)]
     elif frequency.base == "second" and frequency.every < DAY:
         # Hourly series rarely span more than a year or two, too few to learn a yearly cycle.
         cycles = []
@@ -258,8 +250,7 @@ def compute_calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
         cycles.append((seconds / WEEK, 3))
     if frequency.base == "second" and frequency.every < DAY:
         cycles.append((seconds / DAY, 3))
-    angles = [
-        2 * np.pi * harmonic * place for place, count in cycles for harmonic in range(1, count + 1)
-    ]
+    parts = [(place, harmonic) for place, count in cycles for harmonic in range(1, count + 1)]
+    angles = [2 * np.pi * harmonic * place for place, harmonic in parts]
     waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
     return np.stack(waves, 1).astype(np.float32)

@@ -65,14 +65,9 @@ def continue_times(train: Panel, later: Panel) -> Panel:
     series = []
     for one in later.series:
         old = before.get(one.name)
-        if (
-            later.roles.get("time")
-            or old is None
-            or one.times.dtype.kind == "M"
-            or one.times[0] != old.times[0]
-        ):
+        if later.roles.get("time") or old is None or one.times.dtype.kind == "M":
             return later
-        if _agrees(old, one, train.frequency):
+        if one.times[0] != old.times[0] or _agrees(old, one, train.frequency):
             return later
         begin = train.frequency.ahead(old.times[-1], 1)[0]
         series.append(replace(one, times=one.times - one.times[0] + begin))
@@ -104,10 +99,9 @@ def refuse_unlike(panel: Panel, other: Panel) -> None:
     if len(panel.channels) != len(other.channels):
         what = f"{len(other.channels)} target columns, but {len(panel.channels)} in training"
         raise SettingError(what, hint=LIKE_TRAINING)
-    kinds = [
-        "dates" if one.series[0].times.dtype.kind == "M" else "integers" for one in (other, panel)
-    ]
-    if kinds[0] != kinds[1]:
+    dated = other.series[0].times.dtype.kind == "M"
+    if dated != (panel.series[0].times.dtype.kind == "M"):
+        kinds = ("dates", "integers") if dated else ("integers", "dates")
         what = f"the times are {kinds[0]}, but {kinds[1]} in training"
         raise SettingError(what, hint=LIKE_TRAINING)
     if panel.frequency != other.frequency and other.steps > len(other.series):

@@ -123,9 +123,8 @@ class Panel:
         """Return the panel with the series of these numbers, and the panel with the others."""
         chosen = set(numbers)
         others = [one for number, one in enumerate(self.series) if number not in chosen]
-        return self.with_series([self.series[number] for number in numbers]), self.with_series(
-            others
-        )
+        own = [self.series[number] for number in numbers]
+        return self.with_series(own), self.with_series(others)
 
     def streams(self, name: str) -> dict[str, Examples]:
         """Return all numbers and times: a stream of the steps, and one of the known covariates."""

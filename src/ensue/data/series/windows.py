@@ -136,9 +136,8 @@ class WindowGatherer:
         self.among = np.array(covariates.values)
         self.values = np.concatenate([one.values for one in panel.series])
         self.filled = np.concatenate([one.filled for one in panel.series])
-        self.covariate = _standardise(
-            np.concatenate([one.past for one in panel.series]), covariates.past
-        )
+        past = np.concatenate([one.past for one in panel.series])
+        self.covariate = _standardise(past, covariates.past)
         known = [_get_known(one, panel, covariates, len(one) + ahead) for one in panel.series]
         self.known = np.concatenate(known)
         self.calendar_count = self.known.shape[1] - len(panel.known)
@@ -167,9 +166,8 @@ class WindowGatherer:
     def targets(self, origins: Origins) -> Array:
         """Return actual values, unscaled (forecasts, horizon, channels), NaN if filled in."""
         self._refuse_beyond(origins, 0)
-        steps = (self.starts[origins[:, 0]] + origins[:, 1])[:, None] + np.arange(
-            self.layout.horizon
-        )
+        first = self.starts[origins[:, 0]] + origins[:, 1]
+        steps = first[:, None] + np.arange(self.layout.horizon)
         return np.where(self.filled[steps], np.nan, self.values[steps])
 
     def measured(self, origins: Origins) -> NDArray[np.bool_]:
@@ -179,7 +177,7 @@ class WindowGatherer:
     def arrays(self, origins: Origins) -> dict[str, Array]:
         """Return all fields, in double precision."""
         self._refuse_beyond(origins, self.ahead)
-        layout, (number, origin) = self.layout, origins.T
+        layout, (number, origin), (mean, spread) = self.layout, origins.T, self.among
         back = origin[:, None] - layout.window + np.arange(layout.window)
         # Before its first step a series repeats its first value; `seen` is false there.
         at, seen = self.starts[number][:, None] + np.maximum(back, 0), back >= 0
@@ -198,10 +196,7 @@ class WindowGatherer:
             "known": self.known[whole],
             "covariate": self.covariate[at],
             "static": self.static[number],
-            "level": np.concatenate(
-                [np.arcsinh((loc - self.among[0]) / self.among[1]), np.log(scale / self.among[1])],
-                1,
-            ),
+            "level": np.concatenate([np.arcsinh((loc - mean) / spread), np.log(scale / spread)], 1),
             "loc": loc,
             "scale": scale,
         }
@@ -264,9 +259,8 @@ class WindowFeed:
         """Yield the batches of an epoch from number `first` on."""
         order = make_generator(self.seed, number).permutation(len(self.origins))
         for place in range(first, len(self)):
-            yield self.inputs.batch(
-                self.origins[order[place * self.rows : (place + 1) * self.rows]]
-            )
+            rows = order[place * self.rows : (place + 1) * self.rows]
+            yield self.inputs.batch(self.origins[rows])
 
 
 def _get_known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Array:
@@ -278,14 +272,11 @@ def _get_known(one: Series, panel: Panel, covariates: Covariates, steps: int) ->
     waves = compute_calendar(np.concatenate([one.times, future]), panel.frequency)
     if panel.known and len(one.known) < steps:
         columns = ", ".join(map(repr, panel.known))
-        what = (
-            f"the known covariates ({columns}) are missing at "
-            f"{format_time(future[len(one.known) - len(one)])} of {one.name!r}"
-        )
+        at = format_time(future[len(one.known) - len(one)])
+        what = f"the known covariates ({columns}) are missing at {at} of {one.name!r}"
         raise DataError(what, hint="give a file with rows of the future whose target is empty")
-    return np.concatenate(
-        [waves, _standardise(one.known[:steps], covariates.known).reshape(steps, -1)], 1
-    )
+    known = _standardise(one.known[:steps], covariates.known).reshape(steps, -1)
+    return np.concatenate([waves, known], 1)
 
 
 def _compute_scales(past: Array, seen: Array, scaling: Scaling) -> tuple[Array, Array]:

@@ -98,9 +98,8 @@ def _read_examples(
             lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
             without_label = labelled and _is_empty(label)
             label = "" if without_label else label
-            lacking += (
-                [settings.label] if without_label and settings.incomplete != "no labels" else []
-            )
+            if without_label and settings.incomplete != "no labels":
+                lacking.append(settings.label)
             if lacking and not labelled:
                 # Every row gets a prediction, so that results keep the order of the rows.
                 yield Example("", None, str(path), line, None, row)
@@ -117,9 +116,8 @@ def _read_examples(
             _refuse_no_text(row, settings, f"{path}:{line}")
             content = str(row[settings.text]).replace("\r\n", "\n").replace("\r", "\n")
             group = row.get(settings.group) if settings.group else None
-            yield Example(
-                content, label, str(path), line, None if group is None else str(group), row
-            )
+            group = None if group is None else str(group)
+            yield Example(content, label, str(path), line, group, row)
         if without:
             rows = f"{without:,} row{'s' * (without > 1)}"
             listener.report(path, f"{rows} without text or label left out")
@@ -129,16 +127,10 @@ def _refuse_no_text(row: Mapping[str, Any], settings: LabelledTable, where: str)
     """Raise DataError for a list or object in place of a text, or an object in place of a label."""
     for name, kinds in ((settings.text, list | dict), (settings.label, dict)):
         if name and isinstance(value := row.get(name), kinds):
-            what = (
-                f"column {name!r} holds "
-                f"{'a list' if isinstance(value, list) else 'an object'} in this row"
-            )
-            hint = (
-                "write a text, words with blanks between"
-                if name == settings.text
-                else "write a name"
-            )
-            raise DataError(what, where=where, hint=hint)
+            kind = "a list" if isinstance(value, list) else "an object"
+            what = "a text, words with blanks between" if name == settings.text else "a name"
+            hint = f"write {what}"
+            raise DataError(f"column {name!r} holds {kind} in this row", where=where, hint=hint)
 
 
 def _read_sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:
@@ -157,16 +149,12 @@ def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Lit
     """Return whether the first line is a header: not if a field of it recurs in its column."""
     if get_suffix(path) not in WITHOUT_HEADER or settings.header == "yes":
         return "yes"
-    again = any(
-        name and name == row.get(name) for row in _read_sample(path, settings) for name in row
-    )
-    if settings.header == "auto" and not again:
-        return "yes"
-    why = (
-        "it has no header"
-        if settings.header == "no"
-        else "a field of the first line occurs again below"
-    )
+    why = "it has no header"
+    if settings.header == "auto":
+        sample = _read_sample(path, settings)
+        if not any(name and name == row.get(name) for row in sample for name in row):
+            return "yes"
+        why = "a field of the first line occurs again below"
     listener.report(path, f"{why}, so the columns are named 'column 1', 'column 2', ...")
     return "no"
 

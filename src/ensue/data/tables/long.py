@@ -159,18 +159,15 @@ def _read_sequences(
             _choose_columns(path, columns, read_sample(path, columns), bool(columns.label))
         sequences: dict[str, LongSequence] = {}
         without: list[int] = []
-        for line, row in LONG_ROWS[get_suffix(path)](
-            path, columns.encoding, columns.max_line_length, listener
-        ):
+        read = LONG_ROWS[get_suffix(path)]
+        for line, row in read(path, columns.encoding, columns.max_line_length, listener):
             if not labelled and any(row.get(name) in (None, "") for name in needed):
                 without.append(line)
             else:
                 add_row(sequences, columns, row, path, line)
         if without:
-            what = (
-                f"{len(without):,} row{'s' * (len(without) > 1)} without "
-                f"{' or '.join(needed)} left out"
-            )
+            some = f"{len(without):,} row{'s' * (len(without) > 1)}"
+            what = f"{some} without {' or '.join(needed)} left out"
             listener.report(f"{path}:{without[0]}", what)
         yield from sort_steps(path, columns, sequences, listener)
 

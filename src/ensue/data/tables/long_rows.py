@@ -56,10 +56,8 @@ def add_row(
         if value is not None and value != "":
             first = sequence.constants.setdefault(name, value)
             if value != first:
-                what = (
-                    f"{name!r} is {str(value)[:40]!r} here, but {str(first)[:40]!r} in earlier "
-                    f"rows of {key!r}"
-                )
+                earlier = f"{str(first)[:40]!r} in earlier rows of {key!r}"
+                what = f"{name!r} is {str(value)[:40]!r} here, but {earlier}"
                 flag_hint = None if columns.id else "name the column of sequence ids with --id"
                 hint = "give all rows of a sequence the same value"
                 raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
@@ -80,11 +78,9 @@ def _read_number(row: Mapping[str, Any], name: str, columns: LongTable, where: s
 
 
 def _read_time(cell: Any, columns: LongTable, where: str) -> float:
-    found = (
-        NumberFormat(columns.decimal).read(cell)
-        if isinstance(cell, str) and columns.decimal
-        else None
-    )
+    found = None
+    if isinstance(cell, str) and columns.decimal:
+        found = NumberFormat(columns.decimal).read(cell)
     return read_moment(cell if found is None else found, f"column {columns.time!r}", where)
 
 
@@ -105,11 +101,7 @@ def sort_steps(
     for key, sequence in sequences.items():
         numbers = np.array(sequence.numbers)
         bands = [symbols[0] for symbols in sequence.symbols] if columns.channel else []
-        order = (
-            np.lexsort((np.array(bands), numbers[:, 0]))
-            if bands
-            else np.argsort(numbers[:, 0], kind="stable")
-        )
+        order = np.lexsort((*([np.array(bands)] if bands else []), numbers[:, 0]))
         if columns.time:
             if columns.ordered:
                 again = 1 + np.flatnonzero(np.diff(numbers[order, 0]) == 0)
@@ -125,12 +117,9 @@ def sort_steps(
             name: [sequence.symbols[at][place] for at in order] for place, name in enumerate(names)
         }
         line, constants = sequence.lines[0], sequence.constants
-        content |= {
-            name: read_decimal(
-                constants.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}"
-            )
-            for name in columns.static
-        }
+        for name in columns.static:
+            cell, place = constants.get(name), f"column {name!r}"
+            content[name] = read_decimal(cell, columns.decimal, place, f"{path}:{line}")
         group = constants.get(columns.group)
         row = {columns.id or "file": key}
         group = None if group is None else str(group)

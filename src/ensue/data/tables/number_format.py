@@ -117,13 +117,11 @@ class NumberFormat:
         ):
             return None
         whole, _, part = form["digits"].partition(self.decimal or ".")
-        if (
-            whole := _remove_separators(whole, {".": ",", ",": "."}.get(self.decimal, ""))
-        ) is None or not re.fullmatch(r"\d*", part):
+        whole = _remove_separators(whole, {".": ",", ",": "."}.get(self.decimal, ""))
+        if whole is None or not re.fullmatch(r"\d*", part):
             return None
-        below = bool(form["open"]) + sum(
-            one in ("-", "\u2212") for one in (form["minus"], form["inner"])
-        )
+        minus = [one in ("-", "\u2212") for one in (form["minus"], form["inner"])]
+        below = bool(form["open"]) + sum(minus)
         value = as_float(f"{whole or 0}.{part or 0}{form['power'] or ''}")
         return None if value is None or below > 1 else -value if below else value
 
@@ -215,12 +213,8 @@ def _find_number_format(cells: Iterable[Any], decimal: str) -> NumberFormat:
             marks["," if points[0] == "." else "."] += 1
         else:
             before, _, after = digits.partition(points[0])
-            if (
-                len(after) == 3
-                and 1 <= len(before) <= 3
-                and before.lstrip("0")
-                and not form["power"]
-            ):
+            thousands = len(after) == 3 and 1 <= len(before) <= 3 and not form["power"]
+            if thousands and before.lstrip("0"):
                 doubtful.setdefault(points[0], digits)
             else:
                 marks[points[0]] += 1
@@ -248,9 +242,8 @@ def _decide_doubtful(
     why = f"all have a {name}"
     if bare:
         why = f"numbers without a {name} are {'below' if divides else 'above'} 1000"
-    return NumberFormat(
-        other if divides else mark, sign, f"{example!r} is read as {value}, because {why}"
-    )
+    why = f"{example!r} is read as {value}, because {why}"
+    return NumberFormat(other if divides else mark, sign, why)
 
 
 def holds_numbers(cells: Sequence[Any], form: NumberFormat) -> bool:

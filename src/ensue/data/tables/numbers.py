@@ -65,16 +65,10 @@ def read_number(value: Any, place: str, where: str, missing: str = "leave the ce
     found = as_float(value)
     if found is not None and abs(found) <= LARGEST:
         return found
-    what = (
-        "is not a number"
-        if found is None
-        else "is too large"
-        if isfinite(found)
-        else "is not finite"
-    )
+    what = "is not a number" if found is None else "is not finite"
     hint = f"correct it, or {missing} if nothing was measured"
-    if what == "is too large":
-        hint = LARGER_UNIT
+    if found is not None and isfinite(found):
+        what, hint = "is too large", LARGER_UNIT
     raise DataError(f"{str(value)[:40]!r} in {place} {what}", where=where, hint=hint)
 
 

@@ -91,14 +91,11 @@ def _count_filled_covariates(
     """Count the filled values of each covariate, missing rows included."""
     counts: Counter[str] = Counter()
     for one, whole in zip(found, series, strict=True):
-        for columns, name in (
-            (settings.known_covariates, "known"),
-            (settings.past_covariates, "past"),
-        ):
+        for name in ("known", "past"):
             there = (~np.isnan(getattr(one.series, name))).sum(0)
-            counts.update(
-                dict(zip(columns, (len(getattr(whole, name)) - there).tolist(), strict=True))
-            )
+            filled = (len(getattr(whole, name)) - there).tolist()
+            columns = getattr(settings, f"{name}_covariates")
+            counts.update(dict(zip(columns, filled, strict=True)))
     return [f"{count:,} of {name!r}" for name, count in counts.items() if count]
 
 
@@ -196,9 +193,8 @@ def _read_numbers(
             if whole and not is_filled(cell):
                 what = f"the known covariate {column!r} has no value in this row"
                 flag_hint = "name the column with --past-covariates instead"
-                raise DataError(
-                    what, where=rows.places[place], hint="fill it in", flag_hint=flag_hint
-                )
+                where = rows.places[place]
+                raise DataError(what, where=where, hint="fill it in", flag_hint=flag_hint)
     return values
 
 

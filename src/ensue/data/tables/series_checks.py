@@ -66,18 +66,13 @@ def cut_to_values(
             times = one.series.times
             begin, last = format_time(times[first]), format_time(times[end - 1])
             short.append(f"{one.series.name!r} from {begin} to {last}")
-            future = (
-                np.concatenate([times[end:], one.future])
-                if one.series.known.shape[1]
-                else times[:0]
-            )
+            known = one.series.known.shape[1] > 0
+            future = np.concatenate([times[end:], one.future]) if known else times[:0]
             cut.append(Read(_slice(one.series, first, end), one.rows[first:], future=future))
     if not cut:
-        hint = (
-            "give the rows before them too, at least the last one"
-            if found[0].series.known.size
-            else "give numbers"
-        )
+        hint = "give numbers"
+        if found[0].series.known.size:
+            hint = "give the rows before them too, at least the last one"
         raise DataError(f"series without any value: {list_names(none)}", where=where, hint=hint)
     if none:
         listener.report(where, f"left out series without any value: {list_names(none)}")
@@ -106,9 +101,8 @@ def list_names(names: Sequence[str]) -> str:
     >>> list_names(["a", "b"]), list_names(list("abcdefg"))
     ('a, b', 'a, b, c, d, e and 2 more')
     """
-    return ", ".join(names[:NAMED]) + (
-        f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    )
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency:
@@ -157,11 +151,9 @@ def check_steps(one: Read, frequency: Frequency, settings: SeriesSettings) -> Se
     """
     series = replace(one.series, times=to_dates(one.series.times, frequency))
     # Rows of the future hold known covariates: their times must follow the frequency too.
-    times = (
-        np.concatenate([series.times, to_dates(one.future, frequency)])
-        if len(one.future)
-        else series.times
-    )
+    times = series.times
+    if len(one.future):
+        times = np.concatenate([times, to_dates(one.future, frequency)])
     distances = count_steps(times, frequency)
     for row in np.flatnonzero(distances != 1):
         _refuse(one, times, int(row) + 1, distances, frequency, settings)
@@ -191,12 +183,8 @@ def _refuse(
     if times[row] < times[row - 1]:
         hint = "sort the rows of each series by time"
         flag_hint = None if settings.id else "name the column of series ids with --id"
-        raise DataError(
-            f"the time {what} comes after {format_time(times[row - 1])}",
-            where=where,
-            hint=hint,
-            flag_hint=flag_hint,
-        )
+        what = f"the time {what} comes after {format_time(times[row - 1])}"
+        raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
     following = distances[row - 1 : row - 1 + REPEATED]
     alike = (
         len(following) == REPEATED
@@ -229,11 +217,8 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
 def _two_frequencies(
     one: Read, times: Times, row: int, frequency: Frequency, other: Frequency | None
 ) -> DataError:
-    found = (
-        f"a step of {other.one}"
-        if other
-        else f"from {format_time(times[row - 1])} to {format_time(times[row])}"
-    )
+    found = f"from {format_time(times[row - 1])} to {format_time(times[row])}"
+    found = f"a step of {other.one}" if other else found
     what = f"two frequencies: {found} in {one.series.name!r}, but the usual step is {frequency.one}"
     hint = "split the file, or, if irregular steps are intended, number them 1, 2, 3"
     return DataError(what, where=one.rows[row], hint=hint)
@@ -242,11 +227,10 @@ def _two_frequencies(
 def _refuse_missing(one: Read, series: Series) -> None:
     for name, values in (("target", series.values), ("past", series.past)):
         if len(bad := np.argwhere(np.isnan(values))):
-            what = (
-                f"the {name} value at {format_time(series.times[bad[0][0]])} of {series.name!r} is "
-                f"missing"
-            )
-            raise DataError(what, where=one.rows[bad[0][0]], hint="fill it in", flag_hint=FILLS)
+            row = bad[0][0]
+            at = format_time(series.times[row])
+            what = f"the {name} value at {at} of {series.name!r} is missing"
+            raise DataError(what, where=one.rows[row], hint="fill it in", flag_hint=FILLS)
 
 
 def _fill_gaps(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:

@@ -125,12 +125,8 @@ def read_rows(
     times: Any = layout.first + np.arange(len(layout.steps))
     if layout.dated:
         places = [where] * len(layout.steps)
-        times = read_times(
-            layout.steps,
-            places,
-            "names of columns",
-            find_time_format(layout.steps, settings.day_first, places),
-        )
+        read = find_time_format(layout.steps, settings.day_first, places)
+        times = read_times(layout.steps, places, "names of columns", read)
     ids = [settings.id] if settings.id else _find_ids(layout, [row for _, row in sample])
     steps = "dated" if layout.dated else "numbered"
     what = (
@@ -139,9 +135,8 @@ def read_rows(
     )
     listener.report(where, what, None if settings.id else "choose its name with --id")
     if form.ambiguity:
-        listener.report(
-            where, form.ambiguity, f"if that is wrong, give --set data.decimal={form.other}"
-        )
+        hint = f"if that is wrong, give --set data.decimal={form.other}"
+        listener.report(where, form.ambiguity, hint)
     for number, row in chain(sample, rows):
         where = f"{begin}{number}"
         values = _read_values([row.get(step) for step in layout.steps], form, layout.steps, where)

@@ -61,10 +61,8 @@ def report_simulated(
     """Report simulated columns: those ignored, and those that are inputs since they are named."""
     truths = [name for name in columns if name.lower().startswith(SIMULATED)]
     if named := [name for name in truths if name in inputs]:
-        what = (
-            f"simulated column{'s' * (len(named) > 1)} used as input, as requested: "
-            f"{', '.join(named)}"
-        )
+        columns = f"simulated column{'s' * (len(named) > 1)}"
+        what = f"{columns} used as input, as requested: {', '.join(named)}"
         listener.report(path, what, "remove it, unless it is also known at prediction time")
     # Of a file of SNANA, columns that are not named are never read.
     elif get_suffix(path) != ".dat" and (left := [one for one in truths if one not in targets]):

@@ -115,10 +115,8 @@ def find_time_kind(cells: Sequence[Any]) -> str:
     """Return what most cells of a column are: "date", "integer", "unix" or "" for no times."""
     filled = [cell for cell in cells if is_filled(cell)]
     # Ids and dates of texts recur, and each is parsed once.
-    parse = (
-        cache(_read_any_order) if all(isinstance(cell, str) for cell in filled) else _read_any_order
-    )
-    times = [*map(parse, filled)]
+    texts = all(isinstance(cell, str) for cell in filled)
+    times = [*map(cache(_read_any_order) if texts else _read_any_order, filled)]
     kinds = Counter(
         "date" if isinstance(one, np.datetime64) else type(one).__name__ for one in times
     )

@@ -166,17 +166,15 @@ def _read_spoken(text: str, day_first: bool) -> datetime | None:
     date = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0))
     if not zone:
         return date
-    return datetime.fromisoformat(
-        f"{date.isoformat()}{'+00:00' if zone.upper() in ('Z', 'UTC') else zone}"
-    )
+    zone = "+00:00" if zone.upper() in ("Z", "UTC") else zone
+    return datetime.fromisoformat(f"{date.isoformat()}{zone}")
 
 
 def _to_datetime64(time: datetime) -> np.datetime64:
     if time.tzinfo is not None:
         time = time.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(
-        time.replace(microsecond=0) + timedelta(seconds=round(time.microsecond / 1e6)), "s"
-    )
+    rounded = timedelta(seconds=round(time.microsecond / 1e6))
+    return np.datetime64(time.replace(microsecond=0) + rounded, "s")
 
 
 def is_unix(time: Any) -> bool:
@@ -221,9 +219,8 @@ class TimeFormat:
         """Parse a cell; None if it is not a time."""
         if self.midnight and (clocked := CLOCKED.fullmatch(str(cell).strip())):
             return read_time(clocked[1])
-        time = read_time(
-            cell, self.day_first, self.compact and bool(COMPACT.fullmatch(str(cell).strip()))
-        )
+        compact = self.compact and bool(COMPACT.fullmatch(str(cell).strip()))
+        time = read_time(cell, self.day_first, compact)
         if self.unix and isinstance(time, int):
             time = np.datetime64(time // self.unix, "s") if is_unix(time) else None
         if self.excel and isinstance(time, int):

@@ -150,17 +150,15 @@ class TaggedReader(LabelledReader):
 
     def _read_sentences(self, path: Path, kind: TagFormat, listener: Listener) -> Iterator[Example]:
         _refuse_unused(self.settings, kind, path)
+        if kind in ("columns", "tsv"):
+            layout = self._find_layout(path, kind)
+            self._report_format(path, layout.described(self.tagged), listener)
+            return self._read_lines(path, Columns(layout, self.tagged), listener)
+        self._report_format(path, DESCRIBED[kind], listener)
         if kind == "jsonl":
-            self._report_format(path, DESCRIBED[kind], listener)
             return self._read_json(path, listener)
-        if kind == "conllu":
-            self._report_format(path, DESCRIBED[kind], listener)
-            return self._read_lines(
-                path, Conllu(self.settings.word, self.settings.column, self.tagged), listener
-            )
-        layout = self._find_layout(path, kind)
-        self._report_format(path, layout.described(self.tagged), listener)
-        return self._read_lines(path, Columns(layout, self.tagged), listener)
+        parser = Conllu(self.settings.word, self.settings.column, self.tagged)
+        return self._read_lines(path, parser, listener)
 
     def _report_format(self, path: Path, described: str, listener: Listener) -> None:
         """Report how a file is read, unless the settings give all of it."""

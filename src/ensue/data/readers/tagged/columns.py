@@ -349,17 +349,12 @@ class Columns:
         if layout.number >= 0 and NOT_A_WORD.fullmatch(fields[min(layout.number, len(fields) - 1)]):
             return None
         least = max(layout.word, layout.tag if self.tagged else 0, int(self.tagged)) + 1
-        self.count = (
-            len(fields) if not self.count or (not layout.count and not words) else self.count
-        )
+        if not self.count or (not layout.count and not words):
+            self.count = len(fields)
         if len(fields) != self.count or len(fields) < least:
             tag = "a word and its tag need" if self.tagged else "a word needs"
             need = f"{tag} {least}" if self.count < least else f"those before it have {self.count}"
-            what, flag_hint = f"the line has {columns(len(fields))}, and {need}", FOR_TRAINING
-            hint = "correct the line" if self.tagged else f"correct the line, or {FOR_USE}"
-            raise DataError(
-                what, where=where, hint=hint, flag_hint=flag_hint if self.tagged else None
-            )
+            raise line_error(f"{columns(len(fields))}, and {need}", where, self.tagged)
         word, tag = fields[layout.word], fields[layout.tag] if self.tagged else ""
         if not word.strip() or (self.tagged and not tag.strip()):
             what = "a word or its tag is empty" if self.tagged else "a word is empty"
@@ -403,9 +398,15 @@ class Columns:
     def findings(self, where: str) -> Iterator[Finding]:
         """Report the number of comment lines that were skipped."""
         if self.comments:
-            yield Finding(
-                where, f"{self.comments:,} comment line{'s' * (self.comments > 1)} (# ...) left out"
-            )
+            some = f"{self.comments:,} comment line{'s' * (self.comments > 1)}"
+            yield Finding(where, f"{some} (# ...) left out")
+
+
+def line_error(has: str, where: str, tagged: bool) -> DataError:
+    """Return the error for a line of a wrong number of columns."""
+    hint = "correct the line" if tagged else f"correct the line, or {FOR_USE}"
+    flag_hint = FOR_TRAINING if tagged else None
+    return DataError(f"the line has {has}", where=where, hint=hint, flag_hint=flag_hint)
 
 
 def columns(count: int) -> str:

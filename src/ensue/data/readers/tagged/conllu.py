@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ensue.data.contract import Finding
-from ensue.data.readers.tagged.columns import FOR_TRAINING, FOR_USE, NOT_A_WORD, columns
+from ensue.data.readers.tagged.columns import NOT_A_WORD, columns, line_error
 from ensue.errors import DataError, SettingError, did_you_mean
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -20,11 +20,9 @@ def get_conllu_column(requested: str, default: str, known: tuple[str, ...], what
     if requested.isdecimal() and 0 < int(requested[:9]) <= len(CONLLU):
         name = CONLLU[int(requested) - 1]
     if name not in known:
-        flag_hint = "word" if "form" in known else "column"
-        hint = did_you_mean(requested, known)
-        raise SettingError(
-            f"CoNLL-U has no column {requested!r} with {what}", where=f"data.{flag_hint}", hint=hint
-        )
+        where = "data.word" if "form" in known else "data.column"
+        what = f"CoNLL-U has no column {requested!r} with {what}"
+        raise SettingError(what, where=where, hint=did_you_mean(requested, known))
     return name
 
 
@@ -57,10 +55,8 @@ class Conllu:
             return None
         fields = line.split("\t")
         if len(fields) != len(CONLLU):
-            what = f"the line has {columns(len(fields))} by tab, and CoNLL-U has 10"
-            hint = "correct the line" if self.tagged else f"correct the line, or {FOR_USE}"
-            flag_hint = FOR_TRAINING if self.tagged else None
-            raise DataError(what, where=where, hint=hint, flag_hint=flag_hint)
+            has = f"{columns(len(fields))} by tab, and CoNLL-U has 10"
+            raise line_error(has, where, self.tagged)
         if not fields[0].isdecimal():
             if NOT_A_WORD.fullmatch(fields[0]):
                 return None

@@ -47,9 +47,8 @@ class JsonLists:
             yield Finding(where, f"took {self.tag_list!r} for the tags", hint)
         if self.integer and not self.settings.names:
             hint = """give their names, from 0 on, with --set 'data.names=["O", "B-PER", ...]'"""
-            yield Finding(
-                where, "the tags are integers without names, and are reported as numbers", hint
-            )
+            what = "the tags are integers without names, and are reported as numbers"
+            yield Finding(where, what, hint)
 
     def _words(self, row: dict[str, Any], where: str) -> list[str]:
         name = self.settings.tokens if self.settings.tokens in row else "tokens"
@@ -86,10 +85,8 @@ class JsonLists:
             raise DataError(what, where=where, hint=hint)
         self.integer = integer if self.integer is None else self.integer
         if integer != self.integer:
-            what = (
-                f"{name!r} holds {tag!r:.40}, where tags before it are "
-                f"{'numbers' if self.integer else 'strings'}"
-            )
+            kind = "numbers" if self.integer else "strings"
+            what = f"{name!r} holds {tag!r:.40}, where tags before it are {kind}"
             raise DataError(what, where=where, hint="write all tags in one way")
         if integer and tag < 0:
             hint = "give every token one tag; -100 mostly marks one that has none"
@@ -105,8 +102,6 @@ class JsonLists:
 
 def _make_missing_error(row: dict[str, Any], name: str, what: str, where: str) -> DataError:
     there = ", ".join(row) or "nothing"
-    flag_hint = f"name the list with --{what} NAME"
-    hint = f"call it {what}"
-    return DataError(
-        f"there is no {name!r}, but {there}", where=where, hint=hint, flag_hint=flag_hint
-    )
+    hint, flag_hint = f"call it {what}", f"name the list with --{what} NAME"
+    what = f"there is no {name!r}, but {there}"
+    return DataError(what, where=where, hint=hint, flag_hint=flag_hint)

@@ -91,9 +91,8 @@ class _Hashes:
 
 def _mix(column: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
     with np.errstate(over="ignore"):
-        mixed = (column ^ (column >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + np.uint64(
-            number
-        ) * BASE
+        mixed = (column ^ (column >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed += np.uint64(number) * BASE
         return (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB) >> np.uint64(40)
 
 

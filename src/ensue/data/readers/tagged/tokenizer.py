@@ -92,10 +92,8 @@ class Tokenizer:
         spaced_words: Iterable[str],
         usual: Iterable[str],
     ) -> None:
-        self.weights, self.written = (
-            weights,
-            {text: tuple(words) for text, words in written.items()},
-        )
+        self.weights = weights
+        self.written = {text: tuple(words) for text, words in written.items()}
         self.spaced_words, self.usual = frozenset(spaced_words), frozenset(usual)
         self._longest = max((one.count(" ") + 1 for one in self.spaced_words), default=1)
         self._known: dict[Stretch, tuple[int, ...]] = {}
@@ -167,11 +165,8 @@ class Tokenizer:
 
     def _expand_token(self, text: str, spaced: bool) -> Iterator[Word]:
         words = self.written.get(text)
-        if (
-            words is None
-            and (small := text[:1].lower() + text[1:]) != text
-            and small in self.written
-        ):
+        small = text[:1].lower() + text[1:]
+        if words is None and small in self.written:
             first, *rest = self.written[small]
             words = (first[:1].upper() + first[1:], *rest)
         if words is None:
@@ -310,12 +305,8 @@ def _fit_regression(
         return weights
     features, which, places = compute_features([stretch for stretch, _ in own])
     cuts = [set(places) for _, places in own]
-    target = np.array(
-        [
-            place in cuts[number]
-            for number, place in zip(which.tolist(), places.tolist(), strict=True)
-        ]
-    )
+    pairs = zip(which.tolist(), places.tolist(), strict=True)
+    target = np.array([place in cuts[number] for number, place in pairs])
     weight = np.log2(1 + np.array([counts[one] for one in own], np.float32))[which]
     draws = np.random.default_rng(0)
     for _ in range(max(EPOCHS, ceil(STEPS / ceil(len(features) / BATCH_SIZE)))):
