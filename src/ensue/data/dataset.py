@@ -120,9 +120,9 @@ class Dataset(ABC):
     def codecs(self) -> dict[str, Any]:
         """The codecs as plain JSON values, which codec.json holds."""
 
-    @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Return all but the arrays as plain JSON values."""
+        return self.codecs
 
     @classmethod
     @abstractmethod

@@ -93,10 +93,6 @@ class StepData(Dataset):
         """Return one in `every` sequences of each part."""
         return replace(self, parts={name: one.sample(every) for name, one in self.parts.items()})
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all but the arrays as plain JSON values."""
-        return self.codecs
-
     @classmethod
     def from_json(
         cls,

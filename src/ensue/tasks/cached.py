@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,11 +15,12 @@ import tomli_w
 
 from ensue.atomic_io import format_errors, write_errors
 from ensue.cache import Cache
+from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import CONTENTS, Dataset, Prepared
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
 from ensue.settings import Settings, read_stored
-from ensue.tasks.demos import DEMOS
+from ensue.tasks.demos import DEMOS, demo_name, write_demo
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import ABOUT, Run
 
@@ -28,16 +29,48 @@ D = TypeVar("D", bound=Dataset)
 CODEC = "codec.json"
 
 
+@dataclass
+class Sources:
+    """What the data of a run is read from."""
+
+    files: Sequence[Path]
+    """Files and folders; a demo is a file in the cache."""
+    cache: Path
+    """The folder that holds what is read."""
+    demo: str | None = None
+    """Name of the demo, if it is one."""
+    on_event: Callback = lambda event: None
+    """What gets the progress of what takes long."""
+    codecs: Mapping[str, Any] | None = None
+    """The codecs of a run that was read before."""
+    findings: list[Finding] = field(default_factory=list)
+    """What is noticed on the way."""
+
+    @property
+    def listener(self) -> Listener:
+        """The listener that collects the findings."""
+        return Listener(self.findings.append)
+
+    def prepared(
+        self, dataset: D, format: str, files: Mapping[str, Sequence[Path]], **more: Any
+    ) -> Prepared[D]:
+        """Describe a dataset by its format, the files of each part with their sums, and `more`."""
+        parts = {path: part for part, own in files.items() for path in own}
+        prints = fingerprint(parts, self.findings.append)
+        return Prepared(dataset, {"format": format, "files": prints, **more}, self.findings)
+
+
 @dataclass(frozen=True)
 class DataSource(Generic[S, D]):
     """How a task reads its data. The run holds what was read, and needs its files no more."""
 
+    verb: str
+    demo: str
+    """The demo that is read where no files are named; empty for none."""
     settings: type[S]
     dataset: type[D]
-    read: Callable[[S, Sequence[Path], Cache, Callback, Mapping[str, Any] | None], Prepared[D]]
-    """Read, split and encode files, and report the progress of what takes long; a demo is written
-    into the cache. The last argument are the codecs of a run that was read before. Raises
-    DataError."""
+    read: Callable[[S, Sources], Prepared[D]]
+    """Read, split and encode files. Raises DataError."""
 
     def prepare(self, run: Run, settings: S, files: Sequence[Path], on_event: Callback) -> D:
         """Read the data into the run, unless it is there, and describe it in run.toml."""
@@ -83,7 +116,9 @@ class DataSource(Generic[S, D]):
             cache = Cache(folder)
             cache.begin()
             known = run.read_json(CODEC) if run.has(CODEC) else None
-            found = self.read(settings, files, cache, on_event, known)
+            demo = demo_name(files, self.verb, self.demo)
+            files = [write_demo(demo, folder)] if demo else files
+            found = self.read(settings, Sources(files, folder, demo, on_event, known))
             found.save(cache)
             if known is not None and (
                 json.dumps(found.dataset.codecs).encode() != run.read(CODEC)

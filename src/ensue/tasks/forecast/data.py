@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ensue.cache import Cache
-from ensue.data.contract import Finding, Listener
+from ensue.data.contract import Finding
 from ensue.data.dataset import Prepared
 from ensue.data.prepare import fingerprint
 from ensue.data.series.dataset import SeriesParts, get_scaling, prepare_series
@@ -18,10 +17,8 @@ from ensue.data.series.parts import read_series_of_parts
 from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 from ensue.models.names import is_network
-from ensue.tasks.cached import DataSource
-from ensue.tasks.demos import demo_name, write_demo
+from ensue.tasks.cached import DataSource, Sources
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 
 DEMO = "ball"
@@ -37,20 +34,17 @@ def refuse_fractions(model: Any, data: SeriesParts) -> None:
             raise DataError(what, where=one.name, hint=hint)
 
 
-def _read(
-    settings: ForecastSettings, files: Sequence[Path], cache: Cache, on_event: Callback, known: Any
-) -> Prepared[SeriesParts]:
-    findings: list[Finding] = []
-    listener = Listener(findings.append)
-    name = demo_name(files, "forecast", DEMO)
-    reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
-    sources = [write_demo(name, cache.folder)] if name else files
-    panel, backtest, parts = read_series_of_parts(sources, reading, settings.backtest, listener)
-    fitted, prints = not is_network(settings.model), fingerprint(parts, findings.append)
-    return prepare_series(panel, backtest, fitted, prints, findings)
+def _read(settings: ForecastSettings, sources: Sources) -> Prepared[SeriesParts]:
+    reading = settings.data.model_copy(update=DEMO_COLUMNS.get(sources.demo or "", {}))
+    panel, backtest, parts = read_series_of_parts(
+        sources.files, reading, settings.backtest, sources.listener
+    )
+    prints = fingerprint(parts, sources.findings.append)
+    fitted = not is_network(settings.model)
+    return prepare_series(panel, backtest, fitted, prints, sources.findings)
 
 
-DATA = DataSource(ForecastSettings, SeriesParts, _read)
+DATA = DataSource("forecast", DEMO, ForecastSettings, SeriesParts, _read)
 
 
 def read_into(

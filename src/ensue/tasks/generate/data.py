@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from math import isfinite
-from pathlib import Path
-from typing import Any
 
-from ensue.cache import Cache
 from ensue.data.dataset import Prepared
 from ensue.data.prepare import LONG, prepare
-from ensue.data.settings import DataSettings
 from ensue.data.text_parts import TextParts
-from ensue.tasks.cached import DataSource
-from ensue.tasks.demos import DEMOS, demo_name, write_demo
+from ensue.tasks.cached import DataSource, Sources
+from ensue.tasks.demos import DEMOS
 from ensue.tasks.fitting import Budget
 from ensue.tasks.generate.pretrained import choose_codec
 from ensue.tasks.generate.settings import GenerateSettings
@@ -25,38 +21,24 @@ LATE = 1.2
 """A note is given if the command is expected to take this many times its minutes."""
 
 
-def _read(
-    settings: GenerateSettings,
-    files: Sequence[Path],
-    cache: Cache,
-    on_event: Callback,
-    known: Mapping[str, Any] | None,
-) -> Prepared[TextParts]:
-    paths, reading = sources(files, settings.data, cache.folder)
-    on_event = _warn_of_long_reading(Budget.of(settings.training), on_event)
+def _read(settings: GenerateSettings, sources: Sources) -> Prepared[TextParts]:
+    reading = settings.data
+    if sources.demo:
+        reading = reading.model_copy(update={"format": DEMOS[sources.demo].format})
+    on_event = _warn_of_long_reading(Budget.of(settings.training), sources.on_event)
     return prepare(
-        paths,
+        sources.files,
         reading,
-        choose_codec(settings, known),
+        choose_codec(settings, sources.codecs),
         seed=settings.seed,
         # Records have no context; one long text must be longer than the one it has.
         context=getattr(settings.training.batching, "sequence_length", 0),
-        cache=cache.folder,
+        cache=sources.cache,
         on_read=_report_reading(on_event),
     )
 
 
-DATA = DataSource(GenerateSettings, TextParts, _read)
-
-
-def sources(
-    data: Sequence[Path], settings: DataSettings, folder: Path
-) -> tuple[Sequence[Path], DataSettings]:
-    """Find the data files and their settings; a demo is written into `folder`."""
-    name = demo_name(data, "generate", "text")
-    if name is None:
-        return data, settings
-    return [write_demo(name, folder)], settings.model_copy(update={"format": DEMOS[name].format})
+DATA = DataSource("generate", "text", GenerateSettings, TextParts, _read)
 
 
 def _warn_of_long_reading(budget: Budget, on_event: Callback) -> Callback:
