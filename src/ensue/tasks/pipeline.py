@@ -15,6 +15,7 @@ from typing import Any
 
 from ensue.models.names import is_network, name_model
 from ensue.tasks.cached import save_codecs
+from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.fitting import (
     RESERVED_SHARE,
     Budget,
@@ -32,6 +33,18 @@ from ensue.tasks.results import CALIBRATION
 from ensue.tasks.training import Baseline, D, Training
 from ensue.training.contract import Callback, Stage, Working
 from ensue.training.folder.run import Run
+
+
+def make_task(
+    training: Training[D],
+    propose: Callable[[Choices], Proposal],
+    open: Callable[[Run, Any], Any],
+    **more: Any,
+) -> Task:
+    """Make the task of a training; its settings name the verb."""
+    settings = training.source.settings
+    name, run = settings.model_fields["task"].default, partial(train, training)
+    return Task(name, settings, training.models, propose, run, open, training.report, **more)
 
 
 def train(

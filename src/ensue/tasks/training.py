@@ -96,7 +96,7 @@ class Training(ABC, Generic[D]):
 
     def baselines(self, settings: Any, data: D, on_event: Callback) -> list[Settings]:
         """Choose the baselines that suit the data, other than the run's own model."""
-        return []
+        return [one for one in self.models.closed_form.values() if one != settings.model]
 
     def fit_baselines(
         self, run: Run, settings: Any, data: D, budget: Budget, on_event: Callback

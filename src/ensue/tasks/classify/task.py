@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from ensue.data.codecs import CONTENT_SETTINGS
@@ -11,7 +10,6 @@ from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
 from ensue.tasks.classify.data import DEMO, read_into
 from ensue.tasks.classify.pretrained import match_pretrained
-from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import (
     MEASUREMENT_READERS,
     MODEL_REASONS,
@@ -21,9 +19,9 @@ from ensue.tasks.classify.settings import (
 )
 from ensue.tasks.classify.trained import open_classifier
 from ensue.tasks.classify.training import TRAINING
-from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.contract import Choices, Proposal
 from ensue.tasks.demos import DEMOS, demo_name
-from ensue.tasks.pipeline import train
+from ensue.tasks.pipeline import make_task
 from ensue.tasks.pretrained import refuse_pretrained
 from ensue.tasks.proposal import (
     apply_overrides,
@@ -97,14 +95,5 @@ def _get_codec_settings(name: str) -> Any:
     return name if name in CONTENT_SETTINGS else {"name": "text", "unit": name}
 
 
-TASK = Task(
-    name="classify",
-    settings=ClassifySettings,
-    models=MODELS,
-    propose=_propose,
-    train=partial(train, TRAINING),
-    open=open_classifier,
-    report=LABELS,
-    prepare=read_into,
-)
+TASK = make_task(TRAINING, _propose, open_classifier, prepare=read_into)
 """The task of `ensue train classify`."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.statistical import StatisticalSettings, load_library
-from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.contract import Choices, Proposal
 from ensue.tasks.demos import demo_name
 from ensue.tasks.forecast.data import DEMO
 from ensue.tasks.forecast.plot import BACKTEST
-from ensue.tasks.forecast.report import SERIES
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
 from ensue.tasks.forecast.trained import open_forecaster
 from ensue.tasks.forecast.training import TRAINING
-from ensue.tasks.pipeline import train
+from ensue.tasks.pipeline import make_task
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model
 
 
@@ -55,14 +52,5 @@ def _choose_default(settings: ForecastSettings, choices: Choices, reasons: list[
     return "ridge"
 
 
-TASK = Task(
-    name="forecast",
-    settings=ForecastSettings,
-    models=MODELS,
-    arrays=(BACKTEST,),
-    propose=_propose,
-    train=partial(train, TRAINING),
-    open=open_forecaster,
-    report=SERIES,
-)
+TASK = make_task(TRAINING, _propose, open_forecaster, arrays=(BACKTEST,))
 """The task of `ensue train forecast`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,14 @@ from ensue.data.settings import guess_format
 from ensue.models.names import is_network, resize
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import SizeName, assign, find_flags
-from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.contract import Choices, Proposal
 from ensue.tasks.demos import demo_name
 from ensue.tasks.generate.pretrained import refuse_contradictions, start_from
-from ensue.tasks.generate.report import TEXT
 from ensue.tasks.generate.settings import MODELS, GenerateSettings
 from ensue.tasks.generate.steps import STEPS, are_records
 from ensue.tasks.generate.trained import open_text
 from ensue.tasks.generate.training import TRAINING
-from ensue.tasks.pipeline import train
+from ensue.tasks.pipeline import make_task
 from ensue.tasks.proposal import (
     apply_overrides,
     change,
@@ -120,14 +118,5 @@ def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
     return size, f"size {size}: the data has {amount:,} bytes (choose with --size)"
 
 
-TASK = Task(
-    name="generate",
-    settings=GenerateSettings,
-    models=MODELS,
-    kinds={"steps": STEPS},
-    propose=_propose,
-    train=partial(train, TRAINING),
-    open=open_text,
-    report=TEXT,
-)
+TASK = make_task(TRAINING, _propose, open_text, kinds={"steps": STEPS})
 """The task of `ensue train generate`."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from ensue.errors import SettingError
 from ensue.models.names import is_network
-from ensue.tasks.contract import Choices, Proposal, Task
-from ensue.tasks.pipeline import train
+from ensue.tasks.contract import Choices, Proposal
+from ensue.tasks.pipeline import make_task
 from ensue.tasks.proposal import propose
-from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS, TagSettings
 from ensue.tasks.tag.trained import open_tagger
 from ensue.tasks.tag.training import TRAINING
@@ -27,13 +25,5 @@ def _propose(choices: Choices) -> Proposal:
     return proposal
 
 
-TASK = Task(
-    name="tag",
-    settings=TagSettings,
-    models=MODELS,
-    propose=_propose,
-    train=partial(train, TRAINING),
-    open=open_tagger,
-    report=TAGS,
-)
+TASK = make_task(TRAINING, _propose, open_tagger)
 """The task of `ensue train tag`."""

@@ -51,14 +51,14 @@ class TagTraining(Training[TaggedParts]):
         Models of tag pairs cost the square of the tags: with many, the HMM is not fitted, and a CRF
         gets a note.
         """
-        baselines = [*MODELS.closed_form.values()]
+        baselines = super().baselines(settings, data, on_event)
         if data.known_tags > MANY_TAGS:
             on_event(Note(f"hmm: not fitted, since {data.known_tags:,} tags make too many pairs"))
             baselines = [one for one in baselines if not isinstance(one, HMMSettings)]
             if is_network(settings.model) and settings.model.head.name == "crf":
                 what = "a CRF of so many tags is slow"
                 on_event(Note(f"{what} (--set model.head=softmax tags words separately)"))
-        return [one for one in baselines if one != settings.model]
+        return baselines
 
     def fit(self, settings: Any, data: TaggedParts, on_event: Callback) -> Fitted:
         """Fit a model of counts."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import partial
 from typing import Any
 
 from ensue.data.detect import are_steps, get_encoding, parse_assignments
 from ensue.data.files import find_files
 from ensue.errors import DataError, SettingError
-from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.contract import Choices, Proposal
 from ensue.tasks.demos import DEMOS, demo_name
-from ensue.tasks.generate.steps.report import STEPS as REPORT
 from ensue.tasks.generate.steps.settings import MODELS, StepSettings
 from ensue.tasks.generate.steps.trained import open_steps
 from ensue.tasks.generate.steps.training import TRAINING
-from ensue.tasks.pipeline import train
+from ensue.tasks.pipeline import make_task
 from ensue.tasks.proposal import propose
 
 BASELINES = MODELS.parts.keys() - {"network"}
@@ -56,13 +54,5 @@ def _propose(choices: Choices) -> Proposal:
     return propose(StepSettings, MODELS, why, choices, reasons)
 
 
-STEPS = Task(
-    name="generate",
-    settings=StepSettings,
-    models=MODELS,
-    propose=_propose,
-    train=partial(train, TRAINING),
-    open=open_steps,
-    report=REPORT,
-)
+STEPS = make_task(TRAINING, _propose, open_steps)
 """The task of `ensue train generate` on a table with a row per step."""

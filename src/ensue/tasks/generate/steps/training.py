@@ -40,7 +40,7 @@ class StepTraining(Training[StepData]):
 
     def baselines(self, settings: Any, data: StepData, on_event: Callback) -> list[Settings]:
         """Choose the baselines that suit the fields, other than the run's own model."""
-        others = (one for one in MODELS.closed_form.values() if one != settings.model)
+        others: list[Any] = super().baselines(settings, data, on_event)
         return [one for one in others if one.suits(data.codec.fields)]
 
     def fit(self, settings: Any, data: StepData, on_event: Callback) -> Fitted:
