@@ -21,7 +21,7 @@ from ensue.settings import Settings, read_stored, to_plain
 from ensue.tasks.cached import DataSource
 from ensue.tasks.fitting import Budget, Fitted, fit_baselines, mean_nats
 from ensue.tasks.held import describe_choice
-from ensue.tasks.results import Report
+from ensue.tasks.results import Report, diagnose_labels
 from ensue.training.contract import Callback, Feed, Working
 from ensue.training.folder.run import Run
 
@@ -255,19 +255,19 @@ class Training(ABC, Generic[D]):
     def trained(self, run: Run, fitted: Fitted, data: D, calibration: Any) -> Any:
         """Make of a fitted model what the person uses."""
 
-    @abstractmethod
     def measure(self, trained: Any, data: D, predicted: Any) -> dict[str, Any]:
         """Measure the details of the result on the test part."""
+        return {}
 
     def finish(self, trained: Any, fitted: Fitted, data: D, predicted: Any) -> Any:
         """Do what is left once the model is scored, and return the trained model."""
         return trained
 
-    @abstractmethod
     def diagnose(
         self, run: Run, data: D, scores: Sequence[Score], details: Mapping[str, Any]
     ) -> list[str]:
         """Describe each probable fault of the training, with its fix."""
+        return diagnose_labels(run, scores, counts={}, recalls=(), size=None)
 
     def selected(self, trained: Any) -> tuple[str, ...]:
         """Say what was selected after the training, and on which part."""
