@@ -12,9 +12,8 @@ from pydantic import Field
 
 from ensue.data.contract import Listener, Reader
 from ensue.data.files import get_suffix, read_text
-from ensue.data.readers.lines import LinesReader
+from ensue.data.readers.lines import LinesReader, TextReader
 from ensue.data.readers.named_parts import PartFiles
-from ensue.data.readers.text import TextReader
 from ensue.data.tables.rows import ROWS
 from ensue.data.tables.text_column import TableReader
 from ensue.errors import SettingError

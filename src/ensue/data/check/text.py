@@ -39,9 +39,8 @@ def check_texts(report: Report, files: Sequence[Path], settings: Any) -> None:
             if not any(look.read for look in looks):
                 kind, _ = settings.data.reader(files[number:], SILENT)
             look.whole = kind != "text"
-            _, reader = settings.data.model_copy(update={"format": kind}).reader(
-                [path], report.listener
-            )
+            data = settings.data.model_copy(update={"format": kind})
+            _, reader = data.reader([path], report.listener)
             for piece in reader.pieces(report.listener):
                 look.at(piece)
             look.finish(REPEATED[kind])

@@ -65,10 +65,8 @@ class CharacterCodec(Codec):
 
     def spellings(self) -> list[bytes]:
         """Return the characters as UTF-8."""
-        return [
-            *(character.encode() for character in self.alphabet),
-            *[b""] * (self.size - len(self.alphabet)),
-        ]
+        known = [character.encode() for character in self.alphabet]
+        return [*known, *[b""] * (self.size - len(known))]
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Return each unknown character and its nats.

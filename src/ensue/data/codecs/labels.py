@@ -152,10 +152,8 @@ def label_names(label: Any, delimiter: str, kind: LabelKind) -> list[str]:
     if isinstance(label, list | tuple | set):
         parts = [_to_name(one) for one in label]
     else:
-        parts = [
-            part.strip()
-            for part in (_to_name(label).split(delimiter) if delimiter else [_to_name(label)])
-        ]
+        name = _to_name(label)
+        parts = [part.strip() for part in (name.split(delimiter) if delimiter else [name])]
     return list(dict.fromkeys(part for part in parts if part))
 
 

@@ -78,9 +78,8 @@ class SubwordCodec(Codec):
         tokens = sorted(vocabulary, key=vocabulary.__getitem__)
         if [vocabulary[token] for token in tokens] != list(range(count)):
             raise ValueError("the ids of subwords are not those from 0 on")
-        self._spellings = [bytes(byte[letter] for letter in token) for token in tokens] + [
-            b""
-        ] * ends
+        self._spellings = [bytes(byte[letter] for letter in token) for token in tokens]
+        self._spellings += [b""] * ends
 
     def encode(self, text: str) -> Ids:
         """Split into subwords."""
@@ -98,9 +97,8 @@ class SubwordCodec(Codec):
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the subwords; invalid UTF-8 becomes U+FFFD."""
-        return b"".join(self._spellings[id] for id in ids if id < self.size).decode(
-            "utf-8", "replace"
-        )
+        spelled = b"".join(self._spellings[id] for id in ids if id < self.size)
+        return spelled.decode("utf-8", "replace")
 
     def symbol(self, id: int) -> str:
         """Return the subword with its space; incomplete characters in hexadecimal."""

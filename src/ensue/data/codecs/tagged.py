@@ -110,14 +110,7 @@ class TaggedWordsCodec(ContentCodec):
     def from_json(cls, values: dict[str, Any]) -> TaggedWordsCodec:
         """Restore a codec from `to_json`. Raises ValueError for invalid values."""
         known = TypeAdapter(dict[str, list[str]]).validate_python(values["known"])
-        if known.keys() - {"vector"} != {
-            "surface",
-            "word",
-            "shape",
-            "prefix",
-            "suffix",
-            "character",
-        }:
+        if known.keys() - {"vector"} != {"surface", "word", "shape", *WIDTHS}:
             raise ValueError("the known parts of words are invalid")
         return cls(TaggedWords(**values["settings"]), known)
 

@@ -86,10 +86,8 @@ class TreeCodec(ContentCodec):
             field: [ids.get(parts[field], UNKNOWN) if parts else NO_WORD for parts in nodes]
             for field, ids in self._ids.items()
         }
-        return {
-            name: np.array(step, np.int64)
-            for name, step in {**steps, "parent": tree["parent"]}.items()
-        }, {}
+        steps["parent"] = tree["parent"]
+        return {name: np.array(step, np.int64) for name, step in steps.items()}, {}
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings, the vocabularies and the maximum number of children."""

@@ -1,4 +1,4 @@
-"""Reader of text files with one record a line."""
+"""Readers of text files: one record a line, or one long text, all files concatenated."""
 
 from __future__ import annotations
 
@@ -68,3 +68,21 @@ def _check_length(line: str, longest: int, path: Path, number: int, limit: int |
         what = f"the line is longer than {longest:,} characters"
         flag_hint = "give --set max_line_length=N" if limit else None
         raise DataError(what, where=f"{path}:{number}", hint="break it up", flag_hint=flag_hint)
+
+
+class TextReader(Reader):
+    """Concatenate files into one text; a file that lacks a final line break gets one."""
+
+    ends = False
+
+    def __init__(self, files: Sequence[Path], encoding: str) -> None:
+        self.files, self.encoding = files, encoding
+
+    def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
+        """Yield pieces of about a million characters."""
+        last = "\n"
+        for path in self.files:
+            line, between = 1, "" if last.endswith("\n") else "\n"
+            for text in read_text(path, self.encoding, listener):
+                yield Piece(between + text, str(path), line)
+                line, between, last = line + text.count("\n"), "", text[-1]

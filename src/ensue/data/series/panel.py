@@ -189,13 +189,11 @@ def _check(of_steps: Examples, known: Examples, values: Mapping[str, Any]) -> No
     count = len(values["names"])
     width = {name: len(names) for name, names in values["columns"].items()}
     texts = [values["names"], *values["columns"].values()]
-    if not all(isinstance(text, str) for names in texts for text in names) or not isinstance(
-        values["roles"], dict
-    ):
+    named = all(isinstance(text, str) for names in texts for text in names)
+    if not named or not isinstance(values["roles"], dict):
         raise ValueError("the names of series and columns are not texts")
-    if len(set(values["names"])) < count or any(
-        len(row) != width["static"] for row in values["statics"]
-    ):
+    widths = {len(row) for row in values["statics"]}
+    if len(set(values["names"])) < count or widths - {width["static"]}:
         raise ValueError("the names or static columns do not fit the series")
     if not all(isinstance(one, str | int | float) for row in values["statics"] for one in row):
         raise ValueError("a static column holds neither texts nor numbers")

@@ -166,9 +166,8 @@ def _report_target(
         raise DataError("several columns could be the target", where=source.name, hint=hint)
     if len(target) > 1:
         hint = "to read them as channels of one series, name them with --target"
-        listener.report(
-            source.name, f"{len(target)} columns of numbers, each read as a series", hint
-        )
+        what = f"{len(target)} columns of numbers, each read as a series"
+        listener.report(source.name, what, hint)
     if unused := [repr(name) for name in free if name not in (id, *target)]:
         hint = (
             "to use columns as inputs, name them with --known-covariates, --past-covariates or "

@@ -200,9 +200,8 @@ def read_frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
 
     index = getattr(frame, "index", None)
     if hasattr(frame, "reset_index") and index is not None:
-        named = any(name is not None for name in index.names) and not {*index.names} & {
-            *frame.columns
-        }
+        named = any(name is not None for name in index.names)
+        named = named and not {*index.names} & {*frame.columns}
         if named or hasattr(index, "to_pydatetime") or hasattr(index, "to_timestamp"):
             frame = frame.reset_index()
     columns = list(map(str, getattr(frame, "column_names", None) or getattr(frame, "columns", ())))

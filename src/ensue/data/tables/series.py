@@ -69,11 +69,9 @@ def check_panel(
         frequency = like.frequency
     series = tuple(check_steps(one, frequency, settings) for one in found)
     if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:
-        what = (
-            f"filled with {'the previous value' if settings.fill == 'previous' else 'zero'}: "
-            f"{list_names(gaps)}; metrics exclude these steps"
-        )
-        listener.report(where, what)
+        value = "the previous value" if settings.fill == "previous" else "zero"
+        what = f"filled with {value}: {list_names(gaps)}"
+        listener.report(where, f"{what}; metrics exclude these steps")
     if beside := _count_filled_covariates(found, series, settings):
         listener.report(where, f"filled in the same way, in covariates: {list_names(beside)}")
     columns = (

@@ -205,13 +205,11 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
     """Raise DataError if a filled series would be mostly gaps: then a time is probably wrong."""
     if distances.sum() > max(SPARSE * len(times), ALWAYS):
         row = int(distances.argmax()) + 1
-        what = (
-            f"{distances[row - 1] - 1:.0f} steps of {frequency.one} are missing before "
-            f"{format_time(times[row])}"
-        )
+        missing = f"{distances[row - 1] - 1:.0f} steps of {frequency.one}"
+        at = f"{format_time(times[row])} of {one.series.name!r}"
+        what = f"{missing} are missing before {at}, too many to fill"
         hint = "correct the time, or split the series into several files"
-        where = one.rows[row]
-        raise DataError(f"{what} of {one.series.name!r}, too many to fill", where=where, hint=hint)
+        raise DataError(what, where=one.rows[row], hint=hint)
 
 
 def _two_frequencies(
@@ -236,9 +234,8 @@ def _refuse_missing(one: Read, series: Series) -> None:
 def _fill_gaps(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
     """Insert the missing steps, as zero or as the previous value."""
     at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
-    times = np.concatenate(
-        [series.times[:1], frequency.ahead(series.times[0], int(at[len(series) - 1]))]
-    )
+    later = frequency.ahead(series.times[0], int(at[len(series) - 1]))
+    times = np.concatenate([series.times[:1], later])
 
     def insert_gaps(values: np.ndarray) -> np.ndarray:
         places = at[: len(values)]
@@ -250,9 +247,8 @@ def _fill_gaps(series: Series, distances: np.ndarray, frequency: Frequency, how:
         whole = insert_gaps(values)
         if how == "zero":
             return np.nan_to_num(whole, nan=0.0)
-        last = np.maximum.accumulate(
-            np.where(np.isnan(whole), 0, np.arange(len(whole))[:, None]), axis=0
-        )
+        rows = np.where(np.isnan(whole), 0, np.arange(len(whole))[:, None])
+        last = np.maximum.accumulate(rows, axis=0)
         # `cut_to_values` makes every column begin with a number.
         return np.take_along_axis(whole, last, axis=0)
 

@@ -67,11 +67,7 @@ def read_sources(
     like: Panel | None = None,
 ) -> list[Source]:
     """Read the rows of files and folders. Raises DataError."""
-    return [
-        one
-        for path in find_files(data, listener)
-        for one in _read_file(path, settings, listener, like)
-    ]
+    return [_read_file(path, settings, listener, like) for path in find_files(data, listener)]
 
 
 def read_frame(
@@ -84,16 +80,15 @@ def read_frame(
 
 def _read_file(
     path: Path, settings: SeriesSettings, listener: Listener, like: Panel | None
-) -> Iterator[Source]:
+) -> Source:
     check_endings([path], ROWS)
     encoding = settings.encoding
     if get_suffix(path) == ".csv":
         header = next(read_lines(path, encoding), "")
         if header.endswith(M3_ENDING):
-            yield _gather(str(path), f"{path}:", read_m3_rows(path, encoding, listener))
-            return
+            return _gather(str(path), f"{path}:", read_m3_rows(path, encoding, listener))
     rows = ROWS[get_suffix(path)](path, encoding, None, listener)
-    yield _build_source((str(path), f"{path}:"), rows, settings, listener, like)
+    return _build_source((str(path), f"{path}:"), rows, settings, listener, like)
 
 
 def _has_values(row: Mapping[str, Any]) -> bool:

@@ -211,9 +211,8 @@ class TimeFormat:
     @property
     def unit(self) -> str:
         """The unit of the integers, in words."""
-        return {1: "seconds", 10**3: "milliseconds", 10**6: "microseconds", 10**9: "nanoseconds"}[
-            self.unix
-        ]
+        units = ("seconds", "milliseconds", "microseconds", "nanoseconds")
+        return dict(zip(UNIX, units, strict=True))[self.unix]
 
     def read(self, cell: Any) -> Any:
         """Parse a cell; None if it is not a time."""
