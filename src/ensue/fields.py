@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor  # the check of data reads fields too, and must not load torch
 
+END = "end of the sequence"
+"""The field of symbols that is 1 at the last step of a sequence, and else 0."""
+
 Steps: TypeAlias = "dict[str, Tensor]"
 """Steps of a batch, by "symbols" and "numbers"."""
 
@@ -39,3 +42,14 @@ class Fields:
     symbols: Mapping[str, int] = field(default_factory=dict)
     """Number of symbols of each field of symbols."""
     numbers: Mapping[str, Number] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all fields, in the order of prediction: the end depends on all others."""
+        end = [END] if END in self.symbols else []
+        return [*self.of_rows, *self.numbers, *end]
+
+    @property
+    def of_rows(self) -> dict[str, int]:
+        """Number of symbols of each field of symbols but the end, which is the last one."""
+        return {name: size for name, size in self.symbols.items() if name != END}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ensue.data.contract import Listener
-from ensue.data.steps import ReadSteps, StepDataSettings, read_steps
+from ensue.data.steps import ReadSteps, StepDataSettings, encode_steps, read_steps
 from ensue.errors import DataError
 
 
@@ -86,3 +86,13 @@ def test_two_whole_numbers_are_symbols_and_three_are_numbers(tmp_path: Path) -> 
     assert set(content["on"]) == {"true", "false"}
     named = StepDataSettings(value=("x", "pen"))
     assert read_steps([tmp_path / "data.csv"], named, 1, Listener()).table.value == ("x", "pen")
+
+
+def test_a_constant_column_is_told_in_a_training_too(tmp_path: Path) -> None:
+    found, told = read(tmp_path, "id,x,same", [f"s{n // 20},{n * n % 7},5" for n in range(240)])
+    data = encode_steps(found, Listener(lambda finding: told.append(str(finding))))
+    assert any("the column 'same' is constant; leave it out" in one for one in told)
+    assert {row["same"] for row in data.codec.decode(data["test"].steps)} == {5}
+    assert (
+        repr(data.codec.decode(data["test"].steps)[0]["x"]) in "0124"
+    )  # written as a whole number

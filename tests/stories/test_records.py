@@ -1,6 +1,7 @@
 """Sequences of records through the verb `generate`: trained, continued, scored, refused."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_training_compares_with_baselines_and_shows_samples(run: Path) -> None
     result = json.loads((run / "result.json").read_text())
     assert list(result["baselines"]) == ["last-step", "linear-extrapolation", "ridge"]
     assert result["metrics"].keys() == {"nats_per_step"}
-    assert result["details"]["nats_per_step_of"].keys() == {"side", "x", "y"}
+    assert result["details"]["nats_per_step_of"].keys() == {"side", "end of the sequence", "x", "y"}
     assert len(result["details"]["samples"]) == 3
     page = (run / "report.html").read_text()
     assert "<svg" in page
@@ -65,9 +66,11 @@ def test_samples_are_a_table_with_the_columns_of_training(
     assert main([*line, "--plot", str(plot)]) == 0
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert list(rows[0]) == ["point", "sample", "step", "side", "x", "y"]
+    made = ensue.open(run).samples(n=2, length=4)
     assert [(row["sample"], row["step"]) for row in rows] == [
-        (sample, step) for sample in "12" for step in "1234"
+        (str(one.number + 1), str(step + 1)) for one in made for step in range(len(one.steps))
     ]
+    assert all(one.ended or len(one.steps) == 4 for one in made)
     assert {row["side"] for row in rows} <= {"left", "right"}
     assert all(len(row["x"].partition(".")[2]) <= 3 for row in rows)  # as in training
     assert plot.read_text().count("<svg") == 1
@@ -83,13 +86,34 @@ def test_a_sequence_of_a_table_goes_on(
     line = ["generate", str(run), "--prompt", str(start), "--length", "2", "--json", "--novelty"]
     assert main(line) == 0
     (sample,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (sample["sequence"], sample["prompt_steps"], len(sample["steps"])) == ("p0", 10, 2)
-    assert sample["novelty"]["steps"] == 2
+    assert (sample["sequence"], sample["prompt_steps"]) == ("p0", 10)
+    assert sample["ended"] or len(sample["steps"]) == 2
+    assert sample["novelty"]["steps"] == len(sample["steps"])
     model = ensue.open(run)
     assert isinstance(model, StepGenerator)
     rows = [dict(row) for row in csv.DictReader(start.read_text().splitlines())]
     given = [{"side": row["side"], "x": float(row["x"]), "y": float(row["y"])} for row in rows]
     assert model.generate(given, length=2) == sample["steps"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_prompt_comes_from_the_standard_input(
+    form: str,
+    run: Path,
+    paths: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [dict(row) for row in csv.DictReader(paths.read_text().splitlines()[:6])]
+    lines = {
+        "csv": paths.read_text().splitlines()[:6],
+        "jsonl": [json.dumps(row | {"x": float(row["x"])}) for row in rows],
+    }
+    piped = io.TextIOWrapper(io.BytesIO("\n".join(lines[form]).encode()))
+    monkeypatch.setattr("sys.stdin", piped)
+    assert main(["generate", str(run), "--prompt", "-", "--length", "2", "--json"]) == 0
+    (sample,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (sample["sequence"], sample["prompt_steps"]) == ("p0", 5)
 
 
 def test_evaluation_is_the_same_by_command_and_in_python(
@@ -135,6 +159,8 @@ WRONG = {
     "generate RUN --interactive": "--interactive: the run generates rows of a table",
     "generate RUN --prompt nothing.csv": "nothing.csv: there is no such file",
     "generate RUN --plot a.bmp": "--plot: '.bmp' is not a supported image format",
+    "generate RUN --prompt TEXT": "text.txt: not a readable table",
+    "evaluate RUN TEXT": "text.txt: not a readable table",
     "inspect RUN": "the run is over sequences of records, and this needs one over text",
     "export RUN a.arpa": "the run is over sequences of records, and this needs one over text",
     "evaluate RUN --lines": "need a run of `generate` over text",

@@ -150,7 +150,7 @@ def write_records(
     with ExitStack() as stack:
         path = Path(prompt) if prompt else None
         if prompt == "-":
-            path, _ = stack.enter_context(spool_stdin(name=lambda first: "prompt.csv"))
+            path, _ = stack.enter_context(spool_stdin(name=model.name_piped))
         answers = list(stack.enter_context(answering(model, request, path, "generating")))
     write_answers(answers, out, None if as_json else model.lines)
     if plot is not None:

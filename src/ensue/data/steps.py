@@ -25,6 +25,7 @@ from ensue.data.tables.number_format import NumberFormat, holds_numbers
 from ensue.data.tables.rows import ROWS
 from ensue.data.tables.time_columns import find_time_kind
 from ensue.errors import DataError
+from ensue.fields import END
 from ensue.settings import Flag
 
 COLUMNS = ("id", "time", "value", "symbol", "decimal", "encoding")
@@ -104,11 +105,12 @@ class StepData(Dataset):
         codec = StepCodec.from_json(values["steps"])
         for part in PARTS:
             steps, where = streams[part].steps, f"of the part {part}"
-            for place, column in enumerate(codec.symbols):
+            sizes = codec.fields.symbols.values()
+            for place, size in enumerate(sizes):
                 ids = steps["symbols"]
-                if ids.ndim != 2 or ids.shape[1] != len(codec.symbols):
+                if ids.ndim != 2 or ids.shape[1] != len(sizes):
                     raise ValueError(f"symbols {where} hold no ids")
-                check_ids(ids[:, place], len(column.symbols) + 1, f"symbols {where}")
+                check_ids(ids[:, place], size, f"symbols {where}")
             numbers = steps["numbers"]
             if numbers.dtype != np.float32 or numbers.shape[1:] != (len(codec.numbers),):
                 raise ValueError(f"numbers {where} have a wrong type or shape")
@@ -125,6 +127,8 @@ class ReadSteps:
     parts: dict[str, list[Example]]
     table: LongTable
     files: dict[str, list[Path]]
+    ends: bool
+    """Whether they are whole, and several, so that their ends can be learned."""
 
 
 def read_steps(
@@ -149,12 +153,14 @@ def read_steps(
         listener.on_finding(one)
     shares: dict[str, float] = {part: getattr(data, part) for part in HELD_OUT if part not in read}
     every = read.pop("all")
+    whole = len(every) >= ENOUGH or not shares
     if len(every) >= ENOUGH:
         rows = draw_parts(shares, seed, np.zeros(len(every)))
         parts = {part: [every[row] for row in own] for part, own in rows.items()}
     else:
         parts = _cut(every, shares)
-    return ReadSteps(parts | read, table, files)
+    parts |= read
+    return ReadSteps(parts, table, files, whole and len(parts["train"]) > 1)
 
 
 def _guess_roles(table: LongTable, path: Path) -> LongTable:
@@ -258,20 +264,24 @@ def encode_steps(read: ReadSteps, listener: Listener) -> StepData:
     if steps["train"] < MIN_STEPS or not all(steps.values()):
         what = f"{sum(steps.values()):,} steps are too few to train on and to test"
         raise DataError(what, where=where, hint="give a longer table")
-    codec = StepCodec.fit([one.content for one in read.parts["train"]])  # type: ignore[misc]
+    contents: list[Any] = [one.content for one in read.parts["train"]]
+    codec = StepCodec.fit(contents, read.ends and END not in contents[0])
     parts = {part: encode_part(own, codec) for part, own in read.parts.items()}
+    for column in codec.numbers:
+        if column.constant:
+            listener.report(where, f"the column {column.name!r} is constant", "leave it out")
     for part, examples in parts.items():
         if unknown := codec.count_unknown(examples.steps):
             listener.report(where, f"{unknown:,} symbols of the {part} part are not in training")
     return StepData(parts, codec, read.table.model_dump(mode="json"))
 
 
-def encode_part(sequences: Sequence[Example], codec: StepCodec) -> Examples:
-    """Encode sequences. Raises DataError if a column is missing."""
+def encode_part(sequences: Sequence[Example], codec: StepCodec, whole: bool = True) -> Examples:
+    """Encode sequences, which end or go on. Raises DataError if a column is missing."""
     steps = []
     for one in sequences:
         try:
-            steps.append(codec.encode(one.content))
+            steps.append(codec.encode(one.content, whole))
         except DataError as error:
             raise DataError(error.what, where=f"{one.file}:{one.line}", hint=error.hint) from None
     lines = [{"line": np.int64(one.line)} for one in sequences]

@@ -47,13 +47,15 @@ class Nearest:
 def find_nearest(sample: Mapping[str, NDArray[Any]], train: Examples) -> Nearest | None:
     """Find the nearest stretch of the training part; None if all its sequences are shorter.
 
-    `sample` holds "symbols" and "numbers", each (steps, fields).
+    `sample` holds "symbols" and "numbers", each (steps, fields); further fields of symbols of the
+    training part are not compared.
     """
     count, best = len(sample["symbols"]), None
     length = min(STRETCH, count, int(train.lengths.max(initial=0)))
     if not length:
         return None
-    numbers, symbols = train.steps["numbers"], train.steps["symbols"]
+    numbers = train.steps["numbers"]
+    symbols = train.steps["symbols"][:, : sample["symbols"].shape[1]]
     ends = np.repeat(train.offsets[1:], train.lengths)
     inside = np.arange(len(ends)) + length <= ends
     starts = np.flatnonzero(inside)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ensue.decoding.continuation import Continuation
 from ensue.decoding.uniform import TINY, uniform
+from ensue.fields import END
 from ensue.models.contract import StepModel
 from ensue.models.parameters import get_device
 
@@ -26,6 +27,10 @@ class Continued:
     steps: Mapping[str, NDArray[Any]]
     nats: NDArray[np.float64]
     """Negative log-likelihood under the model, at a temperature of 1."""
+    lengths: NDArray[np.int64]
+    """Steps of each sample; those after them are of no sequence."""
+    ended: NDArray[np.bool_]
+    """Whether the model ended each sample."""
 
 
 def continue_records(
@@ -36,7 +41,7 @@ def continue_records(
     seed: int,
     temperature: float = 1.0,
 ) -> Continued:
-    """Continue a prompt, (steps, fields) by name, or begin one.
+    """Continue a prompt, (steps, fields) by name, or begin one, up to `length` steps or its end.
 
     A sample depends on its number and the seed alone, and not on the others.
     """
@@ -60,6 +65,7 @@ def continue_records(
     places = 2 * (len(fields.symbols) + len(fields.numbers))
     keys = np.array(samples)[:, None] * places + np.arange(places)
     drawn, nats = [], []
+    lengths, ended = np.full(len(samples), length), np.zeros(len(samples), bool)
     for step in range(length):
         distribution = running.read()
         numbers = np.clip(uniform(seed, keys, step), TINY, 1 - TINY).reshape(len(samples), 1, -1, 2)
@@ -68,7 +74,15 @@ def continue_records(
             nats.append(-distribution.log_prob(steps)[:, 0].double().cpu().numpy())
         drawn.append(steps)
         running.append({name: one[:, 0] for name, one in steps.items()})
+        if END in fields.symbols:
+            last = steps["symbols"][:, 0, [*fields.symbols].index(END)].cpu().numpy() == 1
+            lengths[last & ~ended] = step + 1
+            ended |= last
+            if ended.all():
+                break
     return Continued(
         {name: torch.cat([one[name] for one in drawn], 1).cpu().numpy() for name in drawn[0]},
         np.stack(nats, 1),
+        lengths,
+        ended,
     )

@@ -41,13 +41,13 @@ class Joint(nn.Module):
     def __init__(self, features: int, fields: Fields, settings: JointSettings) -> None:
         super().__init__()
         self.features, self.fields = features, fields
-        count = len(fields.symbols) + len(fields.numbers)
         self.tables = nn.ModuleList(
-            nn.Embedding(size, settings.embedding) for size in fields.symbols.values()
+            nn.Embedding(size, settings.embedding) for size in fields.of_rows.values()
         )
-        widths = [settings.embedding] * len(fields.symbols) + [1] * len(fields.numbers)
+        widths = [settings.embedding] * len(self.tables) + [1] * len(fields.numbers)
         self.mixers = nn.ModuleList(
-            nn.Linear(features + sum(widths[:place]), features) for place in range(1, count)
+            nn.Linear(features + sum(widths[:place]), features)
+            for place in range(1, len(fields.names))
         )
         self.symbols = nn.ModuleList(nn.Linear(features, one) for one in fields.symbols.values())
         self.numbers: Any = nn.ModuleList(
@@ -78,30 +78,31 @@ class JointDistribution(StepDistribution):
     def costs(self, steps: Steps) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yield the nats of each field (...), and its training loss if that differs, else None."""
         head, seen = self.head, list[Tensor]()
-        for place, output in enumerate(head.symbols):
-            ids = steps["symbols"][..., place]
-            scores = output(self._mix(seen)).float()
-            yield (
-                F.cross_entropy(scores.flatten(0, -2), ids.flatten(), reduction="none").view(
-                    ids.shape
-                ),
-                None,
-            )
-            seen.append(head.tables[place](ids))
+        for place, table in enumerate(head.tables):
+            yield self._symbol_cost(place, steps, seen), None
+            seen.append(table(steps["symbols"][..., place]))
         for place, output in enumerate(head.numbers):
             number = self._to_unit(steps["numbers"][..., place], place)
             scale = number.new_tensor(head.scales[place])
             nats, extra = output.cost(output.raw(self._mix(seen)), number[..., None], scale)
             yield nats[..., 0], None if extra is None else extra[..., 0]
             seen.append(number[..., None])
+        if len(head.symbols) > len(head.tables):
+            yield self._symbol_cost(-1, steps, seen), None
+
+    def _symbol_cost(self, place: int, steps: Steps, seen: list[Tensor]) -> Tensor:
+        ids = steps["symbols"][..., place]
+        scores = self.head.symbols[place](self._mix(seen)).float()
+        nats = F.cross_entropy(scores.flatten(0, -2), ids.flatten(), reduction="none")
+        return nats.view(ids.shape)
 
     def draw(self, uniforms: Tensor, temperature: float = 1.0) -> Steps:
         """Sample steps, field by field, from uniform numbers in (0, 1), (..., fields, 2)."""
         head, seen, ids, numbers = self.head, list[Tensor](), list[Tensor](), list[Tensor]()
-        for place, output in enumerate(head.symbols):
-            scores = output(self._mix(seen))
+        for place, table in enumerate(head.tables):
+            scores = head.symbols[place](self._mix(seen))
             ids.append(draw_symbols(scores, uniforms[..., place, 0], temperature))
-            seen.append(head.tables[place](ids[-1]))
+            seen.append(table(ids[-1]))
         for place, output in enumerate(head.numbers):
             raw = output.raw(self._mix(seen))
             distribution = output.distribution(raw, raw.new_ones(()))
@@ -111,6 +112,9 @@ class JointDistribution(StepDistribution):
             number = output.draw(distribution, first, second)
             seen.append(number)
             numbers.append(self._to_value(number[..., 0], place))
+        if len(head.symbols) > len(head.tables):
+            scores = head.symbols[-1](self._mix(seen))
+            ids.append(draw_symbols(scores, uniforms[..., -1, 0], temperature))
         shape = self.features.shape[:-1]
         nothing = self.features.new_zeros(*shape, 0)
         return {

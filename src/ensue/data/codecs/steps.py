@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from ensue.data.labelled import Content
 from ensue.errors import DataError, did_you_mean
-from ensue.fields import Fields, Number
+from ensue.fields import END, Fields, Number
 
 SMOOTH = 0.7
 """A number is predicted by its change if that varies at most this much as the number itself."""
@@ -21,6 +21,8 @@ MAX_DECIMALS = 9
 """Digits that are written after the first one of the largest number; a float32 holds no more."""
 ROUNDED = 300
 """Most decimals to which NumPy rounds."""
+ROWS = 400
+"""Most rows that are generated, unless more are asked for, where sequences do not end."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class SymbolColumn:
 class StepCodec:
     """Codec of steps; fitted on the training part only.
 
+    With `ends`, a last field of symbols says whether a step is the last one of its sequence. It is
+    predicted as the others are, and is in no row.
+
     >>> codec = StepCodec.fit([{"x": np.array([1.0, 2.0, 4.5]), "pitch": ["C", "E", "C"]}])
     >>> steps = codec.encode({"x": np.array([2.0]), "pitch": ["E"]})
     >>> codec.decode(steps)
@@ -59,11 +64,12 @@ class StepCodec:
     symbols: list[SymbolColumn]
     numbers: list[NumberColumn]
     length: int
-    """Median number of steps of a sequence."""
+    """Most rows of a generated sequence by default: twice those of the longest one, if they end."""
+    ends: bool = False
 
     @classmethod
-    def fit(cls, contents: Sequence[Mapping[str, Any]]) -> StepCodec:
-        """Fit on the sequences of the training part."""
+    def fit(cls, contents: Sequence[Mapping[str, Any]], ends: bool = False) -> StepCodec:
+        """Fit on the sequences of the training part, which are whole if they have `ends`."""
         symbols, numbers = [], []
         for name, first in contents[0].items():
             columns = [content[name] for content in contents]
@@ -73,13 +79,16 @@ class StepCodec:
             else:
                 numbers.append(_fit_number(name, columns))
         lengths = [len(next(iter(content.values()))) for content in contents]
-        return cls(symbols, numbers, max(int(np.median(lengths)), 1))
+        most = 2 * max(lengths) if ends else min(int(np.median(lengths)), ROWS)
+        return cls(symbols, numbers, max(most, 1), ends)
 
     @property
     def fields(self) -> Fields:
         """The fields of a step."""
+        sizes = {one.name: len(one.symbols) + 1 for one in self.symbols}
         return Fields(
-            {one.name: len(one.symbols) + 1 for one in self.symbols},
+            # One more, as of all symbols: the unknown one, which never occurs.
+            sizes | ({END: 3} if self.ends else {}),
             {
                 one.name: Number(one.sd, one.change if 0 < one.change <= SMOOTH else None)
                 for one in self.numbers
@@ -91,10 +100,11 @@ class StepCodec:
         """The names of all columns."""
         return [one.name for one in (*self.symbols, *self.numbers)]
 
-    def encode(self, content: Content) -> dict[str, NDArray[Any]]:
+    def encode(self, content: Content, whole: bool = True) -> dict[str, NDArray[Any]]:
         """Return "symbols" (steps, symbols) and "numbers" (steps, numbers).
 
-        Raises DataError if a column is missing, or holds what is no number.
+        A sequence that is not `whole` goes on. Raises DataError if a column is missing, or holds
+        what is no number.
         """
         if isinstance(content, str):
             raise DataError("a text is no sequence of steps", hint="give a table of steps")
@@ -107,7 +117,9 @@ class StepCodec:
             ids.append([place.get(str(symbol), len(place)) for symbol in content[column.name]])
         numbers = [_scale(content[column.name], column) for column in self.numbers]
         steps = len(content[self.names[0]])
-        widest = max((len(column.symbols) for column in self.symbols), default=0)
+        if self.ends:
+            ids.append([0] * (steps - 1) + [int(whole)] * min(steps, 1))
+        widest = max(self.fields.symbols.values(), default=1) - 1
         return {
             "symbols": np.array(ids, np.min_scalar_type(widest)).reshape(-1, steps).T,
             "numbers": np.array(numbers, np.float32).reshape(-1, steps).T,
@@ -123,12 +135,14 @@ class StepCodec:
             numbers = np.asarray(steps["numbers"][:, place], np.float64)
             values = column.mean + (0.0 if column.constant else column.sd) * numbers
             small = column.decimals <= ROUNDED
-            columns[column.name] = (np.round(values, column.decimals) if small else values).tolist()
+            written = np.round(values, column.decimals) + 0.0 if small else values  # no -0.0
+            whole = column.decimals == 0 and bool(np.isfinite(written).all())
+            columns[column.name] = [int(one) if whole else one for one in written.tolist()]
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def count_unknown(self, steps: Mapping[str, NDArray[Any]]) -> int:
         """Count the symbols that training has not."""
-        last = [len(one.symbols) for one in self.symbols]
+        last = [size - 1 for size in self.fields.symbols.values()]
         return int((np.asarray(steps["symbols"]) == np.array(last, np.int64)).sum())
 
     def to_json(self) -> dict[str, Any]:

@@ -173,7 +173,8 @@ def _read_sequences(
 
 
 def read_sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
-    """Read the first rows of a table."""
+    """Read the first rows of a table. Raises DataError for another file."""
+    check_endings([path], LONG_ROWS)
     rows = LONG_ROWS[get_suffix(path)](path, settings.encoding, settings.max_line_length, SILENT)
     return [row for _, row in islice(rows, SAMPLED_ROWS)]
 

@@ -98,23 +98,33 @@ class IndependentFields(StepDistribution):
         scales: Tensor,
         symbols: Sequence[Transitions],
         before: Tensor,
+        of_rows: int,
     ) -> None:
         self.numbers, self.scales, self.symbols, self.before = numbers, scales, symbols, before
+        self.of_rows = of_rows
+        """Fields of symbols before the numbers; the end comes after them."""
 
     def costs(self, steps: Steps) -> Iterator[tuple[Tensor, None]]:
         """Yield the nats of each field, (...)."""
-        for place, one in enumerate(self.symbols):
-            yield -one.log_prob(self.before[..., place], steps["symbols"][..., place]), None
-        nats = self.scales.log() - self.numbers.log_prob(steps["numbers"].double())
-        yield from ((one, None) for one in nats.unbind(-1))
+        symbols = [
+            -one.log_prob(self.before[..., place], steps["symbols"][..., place])
+            for place, one in enumerate(self.symbols)
+        ]
+        numbers = self.scales.log() - self.numbers.log_prob(steps["numbers"].double())
+        ordered = (*symbols[: self.of_rows], *numbers.unbind(-1), *symbols[self.of_rows :])
+        yield from ((one, None) for one in ordered)
 
     def draw(self, uniforms: Tensor, temperature: float = 1.0) -> Steps:
         """Sample steps from uniform numbers in (0, 1), (..., fields, 2)."""
+        of_symbols, of_numbers, of_end = uniforms.tensor_split(
+            (self.of_rows, self.of_rows + len(self.scales)), -2
+        )
+        own = torch.cat([of_symbols, of_end], -2)
         ids = [
-            draw_symbols(one.scores(self.before[..., place]), uniforms[..., place, 0], temperature)
+            draw_symbols(one.scores(self.before[..., place]), own[..., place, 0], temperature)
             for place, one in enumerate(self.symbols)
         ]
-        first, second = uniforms[..., len(ids) :, :].unbind(-1)
+        first, second = of_numbers.unbind(-1)
         spread = self.numbers.scale * temperature**0.5
         softened = UncheckedStudentT(self.numbers.df, self.numbers.loc, spread)
         nothing = uniforms.new_zeros(*uniforms.shape[:-2], 0).long()
@@ -166,7 +176,7 @@ class StepBaseline(StepModel):
         changes = (last[:, :-1] - last[:, 1:]).reshape(len(last), (self.order - 1) * last.shape[2])
         symbols = [
             ids[:, place, None] == np.sort(np.argsort(-one.rate, kind="stable")[:FEATURES])
-            for place, one in enumerate(self._symbols)
+            for place, one in enumerate(self._symbols[: len(self.fields.of_rows)])
         ]
         return np.concatenate([last[:, 0], changes, *symbols, np.ones((len(last), 1))], 1)
 
@@ -236,7 +246,7 @@ class StepBaseline(StepModel):
         kept = end[:, None] - 1 - torch.arange(self.order) + self.order
         state = every.gather(1, kept[..., None].expand(-1, -1, width))
         errors = UncheckedStudentT(freedom, mean, spread)
-        return IndependentFields(errors, units, self._symbols, ids), state
+        return IndependentFields(errors, units, self._symbols, ids, len(self.fields.of_rows)), state
 
     @property
     def parameter_count(self) -> int:
@@ -253,7 +263,7 @@ class StepBaseline(StepModel):
         sizes, count = [*self.fields.symbols.values()], len(self.fields.numbers)
         shapes: dict[str, tuple[int, ...]] = {"freedom": (count,), "scale": (count,)}
         if self.linear:
-            features = sum(min(size, FEATURES) for size in sizes)
+            features = sum(min(size, FEATURES) for size in self.fields.of_rows.values())
             shapes["weights"] = (self.order * count + features + 1, count)
         own = {name: array for name, array in arrays.items() if not name.startswith("symbol")}
         found = {name: array.shape for name, array in own.items()}

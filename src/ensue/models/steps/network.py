@@ -48,7 +48,7 @@ class StepNetwork(ParameterMixin, StepModel):
         super().__init__()
         self.fields = fields
         self.tables = nn.ModuleList(
-            nn.Embedding(size + 1, settings.embedding) for size in fields.symbols.values()
+            nn.Embedding(size + 1, settings.embedding) for size in fields.of_rows.values()
         )
         inputs = settings.embedding * len(self.tables) + 3 * len(fields.numbers)
         self.body = settings.body.build(inputs)

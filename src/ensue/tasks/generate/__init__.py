@@ -13,7 +13,7 @@ class GenerateRequest(SamplingSettings):
     samples: int = Field(1, ge=1, le=10**9)
     """Number of samples."""
     length: int = Field(400, ge=1, le=10**9)
-    """Maximum length in symbols; records may end earlier."""
+    """Maximum length in symbols, or in rows; records may end earlier."""
     stop: str = ""
     """Stop string: generation ends after it."""
     seed: int = Field(1, ge=0, lt=1 << 63)

@@ -52,6 +52,8 @@ class GeneratedSteps:
     nats: float
     """Negative log-likelihood under the model, with numbers in units of the data."""
     novelty: Nearest | None = None
+    ended: bool = False
+    """Whether the model ended it, rather than the length."""
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain JSON values."""
@@ -60,6 +62,7 @@ class GeneratedSteps:
             "number": self.number,
             "prompt_steps": len(self.prompt),
             "steps": list(self.steps),
+            "ended": self.ended,
             "nats": self.nats,
             "novelty": self.novelty and self.novelty.to_json(),
         }
@@ -119,7 +122,7 @@ class StepGenerator(Trained):
     def _continue(
         self, one: Example | None, request: GenerateRequest, length: int
     ) -> Iterator[GeneratedSteps]:
-        prompt = None if one is None else encode_part([one], self.codec).steps
+        prompt = None if one is None else encode_part([one], self.codec, whole=False).steps
         rows = [] if prompt is None else self.codec.decode(prompt)
         for first in range(0, request.samples, BATCH_SIZE):
             numbers = range(first, min(first + BATCH_SIZE, request.samples))
@@ -127,11 +130,14 @@ class StepGenerator(Trained):
                 self.model, prompt, numbers, length, request.seed, request.temperature
             )
             for place, number in enumerate(numbers):
-                steps = {name: array[place] for name, array in found.steps.items()}
+                count, seen = found.lengths[place], len(self.codec.symbols)
+                steps = {name: array[place, :count] for name, array in found.steps.items()}
+                steps["symbols"] = steps["symbols"][:, :seen]  # not whether it ends
                 nearest = find_nearest(steps, self.parts["train"]) if request.novelty else None
-                nats = float(found.nats[place].sum())
+                nats = float(found.nats[place, :count].sum())
                 name = f"new-{number + 1}" if one is None else one.case
-                yield GeneratedSteps(name, number, rows, self.codec.decode(steps), nats, nearest)
+                made, ended = self.codec.decode(steps), bool(found.ended[place])
+                yield GeneratedSteps(name, number, rows, made, nats, nearest, ended)
 
     def _read_prompt(self, data: Any, listener: Listener) -> Sequence[Example | None]:
         """Read the sequences to continue. Raises DataError."""
@@ -183,13 +189,20 @@ class StepGenerator(Trained):
         details: dict[str, Any] = {
             "sequences": len(examples),
             "steps": len(nats),
-            "nats per step of": dict(zip(self.codec.names, nats.mean(0).tolist(), strict=True)),
+            "nats per step of": dict(
+                zip(self.codec.fields.names, nats.mean(0).tolist(), strict=True)
+            ),
         }
         if unknown := self.codec.count_unknown(examples.steps):
             details["unknown symbols"] = unknown
         mean = float(nats.sum() / len(nats))
         scored = Scored({"nats_per_step": mean}, {"nats_per_step": interval}, details)
         return scored.with_notes(findings)
+
+    def name_piped(self, first: bytes) -> str:
+        """It is a table, of a demo too."""
+        named = super().name_piped(first)
+        return "data.csv" if named == "data.txt" else named
 
     @cached_property
     def parts(self) -> StepData:

@@ -107,7 +107,7 @@ class StepTraining(Training[StepData]):
         seed = trained.run.about["settings"]["seed"]
         samples = trained.samples(n=SHOWN, seed=seed, novelty=True)
         return {
-            "nats_per_step_of": dict(zip(data.codec.names, means, strict=True)),
+            "nats_per_step_of": dict(zip(data.codec.fields.names, means, strict=True)),
             "samples": [one.to_json() for one in samples],
         }
 
