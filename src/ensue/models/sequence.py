@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import log
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -124,3 +128,27 @@ class SequenceModel(ParameterMixin, Autoregressive):
             )
         features, state = self.features(inputs, state, lengths)
         return without_padding(self.head.nats(features, targets), lengths), state
+
+
+def grow_symbols(
+    arrays: Mapping[str, np.ndarray],
+    network: SequenceModel,
+    new: NDArray[np.integer],
+    sharing: NDArray[np.integer],
+) -> dict[str, np.ndarray]:
+    """Grow the weights of a network with fewer symbols to those of `network`.
+
+    The symbols with ids `new` get the weights of the symbol after them, and all of `sharing` the
+    probability that one of these had.
+    """
+    size, shapes, grown = network.size, network.arrays(), dict[str, np.ndarray]()
+    old_ids = np.delete(np.arange(size + 1), new)
+    ids = np.searchsorted(old_ids, np.arange(size + 1))
+    for name, array in arrays.items():
+        for axis, length in enumerate(shapes[name].shape):
+            if length != array.shape[axis]:
+                array = array.take(ids[:length], axis)
+        if name.startswith("head.") and name.endswith("bias"):
+            array[sharing] -= log(len(new) + 1)
+        grown[name] = array
+    return grown

@@ -1,16 +1,18 @@
-"""Series whose validation and test parts are files that continue the training series."""
+"""Series in files of their own that continue the training series: parts, and later rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ensue.data.contract import Listener
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.series.backtest import BacktestSettings
-from ensue.data.series.joining import append, continue_times, read_like
+from ensue.data.series.joining import append, continue_times, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.tables.series import read_panel
+from ensue.data.tables.series import build_panel, read_panel
+from ensue.data.tables.sources import read_frame
 from ensue.errors import DataError, SettingError
 
 
@@ -63,3 +65,17 @@ def _append_files(
         flag_hint = None if not separate else "read all files together with --set data.split=drawn"
         raise DataError(what, where=str(files[0]), hint=hint, flag_hint=flag_hint)
     return later, added.pop()
+
+
+def read_later(train: Panel, settings: SeriesSettings, data: Any) -> Panel:
+    """Read a file, a data frame or a Panel of series like those of training.
+
+    Raises DataError, SettingError.
+    """
+    if isinstance(data, Panel):
+        refuse_unlike(train, data)
+        return data
+    if isinstance(data, str | Path):
+        return read_like(train, settings, lambda own: read_panel([Path(data)], own, like=train))
+    frame = read_frame(data, settings, like=train)
+    return read_like(train, settings, lambda own: build_panel([frame], own, like=train))

@@ -84,6 +84,13 @@ class ConformalIntervals:
         )
         return found | {95: (low, high)}
 
+    def columns(self, forecast: Forecast) -> dict[str, Values]:
+        """Return the median and both ends of each interval, by the names of Nixtla's tools."""
+        found = {"median": forecast.quantile(0.5)}
+        for per_cent, (low, high) in self.intervals(forecast).items():
+            found |= {f"lo_{per_cent}": low, f"hi_{per_cent}": high}
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {

@@ -77,11 +77,9 @@ def get_arrays(
     """Get median and interval ends of forecasts of the test, (forecasts, horizon, channels)."""
     origins = data.origins("test")
     rows = non_overlapping(origins, data.layout.horizon)[:MAX_STORED]
-    arrays = {"median": predicted.quantile(0.5)[rows]}
-    for per_cent, (low, high) in conformal.intervals(predicted).items():
-        arrays |= {f"lo_{per_cent}": low[rows], f"hi_{per_cent}": high[rows]}
+    columns = conformal.columns(predicted).items()
     return {"origins": origins[rows]} | {
-        name: values.astype(np.float32) for name, values in arrays.items()
+        name: values[rows].astype(np.float32) for name, values in columns
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.series.backtest import Layout, Origins, find_later_origins
 from ensue.data.series.dataset import SeriesParts, describe_differences, get_scaling
 from ensue.data.series.forecasts import SeriesForecast, SkippedSeries, as_frame
-from ensue.data.series.joining import append, read_like, refuse_unlike
-from ensue.data.series.panel import Panel, SeriesSettings
+from ensue.data.series.joining import append, read_like
+from ensue.data.series.panel import Panel
+from ensue.data.series.parts import read_later
 from ensue.data.series.windows import Scaling, WindowGatherer
 from ensue.data.tables.rows import read_frame_rows
-from ensue.data.tables.series import build_panel, read_panel
+from ensue.data.tables.series import read_panel
 from ensue.data.tables.series_checks import list_names
-from ensue.data.tables.sources import read_frame
 from ensue.decoding.forecasts import forecast
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
@@ -139,9 +139,7 @@ class ForecastModel(Trained):
             [(number, len(one)) for number, one in enumerate(panel.series)], np.int64
         )
         predicted = self._forecast(inputs, origins, request.seed)
-        columns = {"mean": predicted.mean, "median": predicted.quantile(0.5)}
-        for per_cent, (low, high) in sorted(self.conformal.intervals(predicted).items()):
-            columns |= {f"lo_{per_cent}": low, f"hi_{per_cent}": high}
+        columns = {"mean": predicted.mean} | self.conformal.columns(predicted)
         return [
             SeriesForecast(
                 one.name,
@@ -176,7 +174,8 @@ class ForecastModel(Trained):
             details = {name: result.details[name] for name in ("forecasts", "series")}
             return Scored(result.own.metrics, result.own.intervals, details)
         known = self.prepared.panel
-        later = self._read(lambda settings: read_panel(list(paths), settings, like=known))
+        reading = self.settings.data
+        later = read_like(known, reading, lambda own: read_panel(list(paths), own, like=known))
         panel, first = append(self.prepared.all_series, later)
         layout = self.prepared.layout
         origins = find_later_origins(panel, layout, first, str(paths[0]))
@@ -210,22 +209,7 @@ class ForecastModel(Trained):
         """Read the series of a file or a data frame; without any, get those of the training."""
         if data is None:
             return self.prepared.panel
-        if isinstance(data, Panel):
-            panel = data
-        elif isinstance(data, str | Path):
-            return self._read(
-                lambda settings: read_panel([Path(data)], settings, like=self.prepared.panel)
-            )
-        else:
-            frame = read_frame(data, self.settings.data, like=self.prepared.panel)
-            return self._read(
-                lambda settings: build_panel([frame], settings, like=self.prepared.panel)
-            )
-        refuse_unlike(self.prepared.panel, panel)
-        return panel
-
-    def _read(self, read: Callable[[SeriesSettings], Panel]) -> Panel:
-        return read_like(self.prepared.panel, self.settings.data, read)
+        return read_later(self.prepared.panel, self.settings.data, data)
 
     def _inputs(self, panel: Panel, layout: Layout, ahead: int) -> WindowGatherer:
         scaling = get_scaling(self.settings.model)

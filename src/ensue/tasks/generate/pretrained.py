@@ -18,6 +18,7 @@ from ensue.evaluation.likelihood import Likelihood
 from ensue.evaluation.sampling import ScoredText
 from ensue.evaluation.unigram import symbol_counts
 from ensue.models.parameters import load_into
+from ensue.models.sequence import grow_symbols
 from ensue.settings import assign, flatten, read_stored, to_plain
 from ensue.tasks.contract import Choices
 from ensue.tasks.generate.settings import GenerateSettings
@@ -104,17 +105,7 @@ class FineTuning:
 
     def load(self, network: Any) -> None:
         """Load the pretrained weights, and copy those of the unknown symbol to the new ones."""
-        size, count = self.codec.size, len(self.new)
-        old_ids = np.delete(np.arange(size + 1), self.new)
-        ids = np.searchsorted(old_ids, np.arange(size + 1))
-        arrays, shapes = dict(self.pretrained.network().arrays()), network.arrays()
-        for name, array in arrays.items():
-            for axis, length in enumerate(shapes[name].shape):
-                if length != array.shape[axis]:
-                    array = array.take(ids[:length], axis)
-            if name.startswith("head.") and name.endswith("bias"):
-                array[self.sharing] -= log(count + 1)
-            arrays[name] = array
+        arrays = grow_symbols(self.pretrained.network().arrays(), network, self.new, self.sharing)
         load_into(network, arrays, self.folder)
 
     def describe_new(self, data: TextParts) -> tuple[float, str]:
