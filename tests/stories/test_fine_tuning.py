@@ -139,8 +139,8 @@ def test_every_network_of_text_can_be_trained_further(folder: Path, run: str) ->
     assert (after.end is None) == (before.end is None)
     assert isfinite(json.loads(tuned.run.read("result.json"))["details"]["pretrained"]["after"])
     if run == "words":
-        assert after.words[: len(before.words)] == before.words
-        assert " Dog" in after.words
+        assert after.symbols[: len(before.symbols)] == before.symbols
+        assert " Dog" in after.symbols
 
 
 def test_what_says_the_same_is_taken(folder: Path) -> None:
