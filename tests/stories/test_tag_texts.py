@@ -114,7 +114,7 @@ def test_beside_signs_that_the_treebank_has_not_the_rules_cut(
 ) -> None:
     model = ensue.open(folder / "run")
     assert [
-        word.text for _, words in split_sentences([text], model.cut) for word in words
+        word.text for _, words in split_sentences([text], model.tokenizer.words) for word in words
     ] == tokens
 
 

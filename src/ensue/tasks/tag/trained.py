@@ -22,8 +22,9 @@ from ensue.data.labelled import Example
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_companion_reader
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
+from ensue.data.readers.tagged.conllu_output import format_conllu
+from ensue.data.readers.tagged.inputs import Inputs
 from ensue.data.readers.tagged.tokenizer import Tokenizer
-from ensue.data.sentence_splitting import Cut
 from ensue.data.tagged import TaggedParts, compute_sentence_offsets, encode_tagged
 from ensue.errors import DataError
 from ensue.evaluation.scores import with_intervals
@@ -36,11 +37,10 @@ from ensue.settings import read
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import as_examples, as_paths
+from ensue.tasks.in_memory import STDIN, as_examples, as_paths
 from ensue.tasks.results import Scored, find_scored_files
 from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.data import DATA
-from ensue.tasks.tag.inputs import as_conllu, read_inputs
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
@@ -110,11 +110,6 @@ class TagModel(Trained):
         columns = self.run.about["data"].get("columns")
         return Layout(**columns) if columns else None
 
-    @property
-    def cut(self) -> Cut | None:
-        """Tokenizer learned from the training data; None where texts are split by simple rules."""
-        return self.tokenizer.words if self.tokenizer else None
-
     def reader(self, files: Sequence[Path], tagged: bool, kind: str | None = None) -> TaggedReader:
         """Read files as the training data was read, or as the format `kind`."""
         settings = self.data if kind is None else self.data.model_copy(update={"format": kind})
@@ -136,11 +131,25 @@ class TagModel(Trained):
 
         Raises DataError if there are none.
         """
-        return self.tag_examples(read_inputs(self, data, request.read, listener), listener)
+        inputs = Inputs(
+            request.read,
+            lambda file: self.reader([file], False, request.read),
+            self.data.encoding,
+            self.tags,
+            self.columns,
+            self.tokenizer,
+        )
+        if isinstance(data, Path) and data == STDIN:
+            return self.tag_examples(inputs.read_stdin(listener), listener)
+        given = data if isinstance(data, Path | str) else as_examples(data, "tag")
+        return self.tag_examples(inputs.read(given, listener), listener)
 
     def lines(self, answers: Iterable[TaggedSentence]) -> Iterator[str]:
         """Write tagged sentences as CoNLL-U."""
-        return (as_conllu(self, number, one) for number, one in enumerate(answers, 1))
+        return (
+            format_conllu(number, one.sentence, one.tags, self.column)
+            for number, one in enumerate(answers, 1)
+        )
 
     def name_piped(self, first: bytes) -> str:
         """The reader recognises all formats in a text file."""
