@@ -155,7 +155,7 @@ VERB_LINES = {
     # 2026-12-01: inputs in every format, answers in chunks, diagnostics, and transfer from `generate`.
     "classify": 1_101,
     # 2026-12-01: refits on the way (they train), answers for files, frames and later rows, the
-    # diagnoses of a backtest, and 13 models.
+    # diagnoses of a backtest, and the settings of 11 models.
     "forecast": 840,
     # 2026-12-01: two verbs in one: text and sequences of records, each with its settings, training,
     # answers and report; and fine-tuning, evaluation as it learns, and n-grams in a share of time.
