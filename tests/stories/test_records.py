@@ -11,6 +11,7 @@ import pytest
 import ensue
 from ensue.cli.main import main
 from ensue.errors import Interrupted, SettingError, UserError
+from ensue.inspection.pictures import draw_sequences
 from ensue.tasks.generate.steps.trained import StepGenerator
 
 QUICK = [
@@ -202,6 +203,29 @@ def test_other_columns_are_refused_with_the_place(
 def test_prompts_that_are_none(prompt: object, run: Path) -> None:
     with pytest.raises(UserError, match="prompt"):
         ensue.open(run).samples(prompt)
+
+
+def test_a_sample_that_diverges_ends_with_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = tmp_path / "data.csv", str(tmp_path / "run")
+    data.write_text("x,y\n" + "".join(f"{1.2**t:.4f},{t * t % 17}\n" for t in range(100)))
+    assert main(["train", "generate", str(data), "--model", "ridge", "--out", out]) == 0
+    capsys.readouterr()
+    assert main(["generate", out, "--length", "3000", "--json"]) == 0
+    told = capsys.readouterr()
+    (sample,) = map(json.loads, told.out.splitlines())
+    assert 0 < len(sample["steps"]) < 3000
+    assert all(row["x"] is not None for row in sample["steps"])
+    assert "sample 1 left the range of numbers after" in told.err
+
+
+def test_moves_are_drawn_as_a_path_beside_symbols() -> None:
+    rows = [{"pen": str(n % 2), "dx": 1.0, "dy": float(n)} for n in range(4)]
+    figure = draw_sequences([], [rows], rows[:2])
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["training", "sample 1"]
+    assert axes.lines[1].get_xydata().tolist() == [[1, 0], [2, 1], [3, 3], [4, 6]]
 
 
 def test_new_sequences_have_ids_of_their_own(run: Path) -> None:

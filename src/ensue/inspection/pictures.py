@@ -168,21 +168,32 @@ def draw_confusion(names: Sequence[str], counts: Any) -> Any:
 
 
 def draw_sequences(
-    prompt: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[Mapping[str, Any]]]
+    prompt: Sequence[Mapping[str, Any]],
+    samples: Sequence[Sequence[Mapping[str, Any]]],
+    example: Sequence[Mapping[str, Any]] = (),
 ) -> Any:
-    """Draw rows that continue those of a prompt: two numbers as a path, others over the steps."""
-    lines = [("prompt", INK, 0, prompt)] if prompt else []
+    """Draw rows that continue those of a prompt, or new ones beside an example of training.
+
+    Two numbers are a path, and so are x and y, or dx and dy, beside symbols; others are drawn over
+    the steps.
+    """
+    before = {"training": example, "prompt": prompt}
+    lines = [(label, INK, 0, rows) for label, rows in before.items() if rows]
     for number, (steps, colour) in enumerate(zip(samples, (RED, BLUE, GREY), strict=False), 1):
         rows = [*prompt[-1:], *steps]
         lines.append((f"sample {number}", colour, max(len(prompt) - 1, 0), rows))
     names = [*next(row for *_, rows in lines for row in rows)]
     columns = {name: [[row[name] for row in rows] for *_, rows in lines] for name in names}
     symbols = {name: sorted(set().union(*of)) for name, of in columns.items() if _are_texts(of)}
-    if len(names) == 2 and not symbols:
+    pair = tuple(name for name in names if name not in symbols)
+    moves = pair == ("dx", "dy")
+    if len(pair) == 2 and (not symbols or moves or pair == ("x", "y")):
         figure, (axes,) = new_figure(6.5, 5)
-        for (label, colour, *_), x, y in zip(lines, *columns.values(), strict=True):
-            axes.plot(x, y, "o-", color=colour, label=label, linewidth=0.8, alpha=0.8)
-        axes.set(xlabel=shorten(names[0]), ylabel=shorten(names[1]))
+        for (label, colour, *_), x, y in zip(lines, *(columns[name] for name in pair), strict=True):
+            points = np.cumsum([x, y], 1) if moves else (x, y)
+            axes.plot(*points, "o-", color=colour, label=label, linewidth=0.8, alpha=0.8)
+        of_axes = [f"sum of {name}" if moves else shorten(name) for name in pair]
+        axes.set(xlabel=of_axes[0], ylabel=of_axes[1])
         axes.set_aspect("equal", adjustable="datalim")
         figure.legend(loc="outside right upper")
         return figure

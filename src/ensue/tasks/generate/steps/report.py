@@ -41,7 +41,15 @@ def sections(result: Result, run: Run) -> list[Section]:
     return [
         Section(
             "Samples",
-            [picture("Sequences that the model generated.", draw_sequences, [], samples)],
+            [
+                picture(
+                    "Sequences that the model generated, and one of training.",
+                    draw_sequences,
+                    [],
+                    samples,
+                    result.details["example"],
+                )
+            ],
         ),
         Section("Nearest stretch of training", records(nearest, shown)),
         Section("Nats per step, by field", records(fields, {"field": "field", "nats": "nats"})),

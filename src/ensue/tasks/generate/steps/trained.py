@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ensue.atomic_io import format_errors
@@ -117,10 +118,10 @@ class StepGenerator(Trained):
                 raise SettingError(what, where=f"--{flag}", hint="leave it out")
         length = request.length if "length" in request.model_fields_set else self.codec.length
         for one in self._read_prompt(data, listener):
-            yield from self._continue(one, request, length)
+            yield from self._continue(one, request, length, listener)
 
     def _continue(
-        self, one: Example | None, request: GenerateRequest, length: int
+        self, one: Example | None, request: GenerateRequest, length: int, listener: Listener
     ) -> Iterator[GeneratedSteps]:
         prompt = None if one is None else encode_part([one], self.codec, whole=False).steps
         rows = [] if prompt is None else self.codec.decode(prompt)
@@ -131,12 +132,17 @@ class StepGenerator(Trained):
             )
             for place, number in enumerate(numbers):
                 count, seen = found.lengths[place], len(self.codec.symbols)
+                lost = ~np.isfinite(found.steps["numbers"][place, :count]).all(1)
+                if lost.any():
+                    count = int(lost.argmax())
+                    what = f"sample {number + 1} left the range of numbers after {count:,} steps"
+                    listener.report("generate", what, "generate fewer, or train another model")
                 steps = {name: array[place, :count] for name, array in found.steps.items()}
                 steps["symbols"] = steps["symbols"][:, :seen]  # not whether it ends
                 nearest = find_nearest(steps, self.parts["train"]) if request.novelty else None
                 nats = float(found.nats[place, :count].sum())
                 name = f"new-{number + 1}" if one is None else one.case
-                made, ended = self.codec.decode(steps), bool(found.ended[place])
+                made, ended = self.codec.decode(steps), bool(found.ended[place]) and not lost.any()
                 yield GeneratedSteps(name, number, rows, made, nats, nearest, ended)
 
     def _read_prompt(self, data: Any, listener: Listener) -> Sequence[Example | None]:

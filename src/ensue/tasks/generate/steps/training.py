@@ -106,7 +106,12 @@ class StepTraining(Training[StepData]):
         means = predicted.mean(0).tolist()
         seed = trained.run.about["settings"]["seed"]
         samples = trained.samples(n=SHOWN, seed=seed, novelty=True)
+        train = data["train"]
+        longest = max(len(one.steps) for one in samples)
+        end = train.offsets[1] if data.codec.ends else min(train.offsets[1], longest)
+        first = {name: array[:end] for name, array in train.steps.items()}
         return {
+            "example": data.codec.decode(first),
             "nats_per_step_of": dict(zip(data.codec.fields.names, means, strict=True)),
             "samples": [one.to_json() for one in samples],
         }
