@@ -73,7 +73,8 @@ ROOM_LINES = {
     # 2026-11-30: +38 for sequences of records, a second kind of data of generate.
     # 2026-12-01: +1 for whole numbers on the axis of training steps.
     # 2026-12-01: +72 for what `tasks` had of prompts, n-grams, pictures and series.
-    "inspection": 476,
+    # 2026-12-01: +7 for an example of training beside the samples of records.
+    "inspection": 483,
     "layers": 510,
     # 2026-11-30: +115 for the distributions of forecasts, from `evaluation`, and baselines of
     # forecasts, from `tasks`, which are models that a run can hold.
@@ -115,7 +116,8 @@ ROOM_LINES = {
     # 2026-12-01: +12 for the names of piped files, which `cli` has no more.
     # 2026-12-01: +1 for sequences of records: repeated times, missing headers, counted pairs.
     # 2026-12-01: +10 for the end of a sequence of records, a field of its own.
-    "tasks": 5_461,
+    # 2026-12-01: +19 for an example of training beside the samples of records.
+    "tasks": 5_480,
     # 2026-11-30: +26 for a settings class of each schedule, optimiser and batching.
     # 2026-11-30: +12 for the note in which weights name their models.
     # 2026-12-01: +14 for what `tasks` had of n-grams, scores of texts and series.
@@ -149,7 +151,8 @@ ROOM_LINES = {
 # 2026-12-01: +59 for the end of a sequence of records, a field of its own.
 # 2026-12-01: +10 for what `tasks` had of later series, columns of forecasts and grown weights.
 # 2026-12-01: +19 for reading words and writing CoNLL-U, which `tasks` has no more.
-PACKAGE_LINES = 34_622
+# 2026-12-01: +26 for an example of training beside the samples of records.
+PACKAGE_LINES = 34_648
 # By verb, where 450 are wanted: its request, settings, data, training, answers, report and demos.
 VERB_LINES = {
     # 2026-12-01: inputs in every format, answers in chunks, diagnostics, and transfer from `generate`.
@@ -159,7 +162,7 @@ VERB_LINES = {
     "forecast": 840,
     # 2026-12-01: two verbs in one: text and sequences of records, each with its settings, training,
     # answers and report; and fine-tuning, evaluation as it learns, and n-grams in a share of time.
-    "generate": 1_460,
+    "generate": 1_479,
     # 2026-12-01: texts, tagged files and lists as inputs, each with messages of its own.
     "tag": 548,
 }
