@@ -27,12 +27,12 @@ from ensue.models.contract import Loss
 from ensue.models.direct import MLPSettings
 from ensue.models.distributions import Normals, Sampled, average
 from ensue.models.forecaster_contract import Sizes
+from ensue.models.parameters import to_device
 from ensue.models.quantile_pool import QuantilePool
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
-from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
 
 HISTORY = ("naive", "seasonal-naive", "drift", "ets", "theta", "arima")

@@ -17,9 +17,9 @@ from ensue.decoding.records import continue_records
 from ensue.evaluation.step_scoring import score_steps
 from ensue.fields import END
 from ensue.models.contract import StepModel
+from ensue.models.parameters import to_device
 from ensue.models.steps.pool import StepPool
 from ensue.tasks.generate.steps.settings import MODELS
-from ensue.training.devices import to_device
 
 CONTENTS = [{"note": list(word)} for word in ("aab", "ab", "babba", "b", "abab")]
 CODEC = StepCodec.fit(CONTENTS, ends=True)

@@ -20,10 +20,10 @@ from ensue.evaluation.step_scoring import score_steps, summarise_nats
 from ensue.fields import Fields, Number
 from ensue.heads.numbers import CONTINUOUS
 from ensue.models.contract import StepModel
+from ensue.models.parameters import to_device
 from ensue.models.steps.pool import StepPool
 from ensue.settings import read
 from ensue.tasks.generate.steps.settings import MODELS
-from ensue.training.devices import to_device
 
 FIELDS = Fields({"pitch": 4}, {"x": Number(2.0, 0.3), "y": Number()})
 NETWORKS = {name: {"head": {"numbers": {"name": name}}, "dropout": 0.0} for name in CONTINUOUS}

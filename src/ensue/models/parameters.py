@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ensue.atomic_io import damage_error, format_errors
+from ensue.batch import Batch
 from ensue.errors import RunError
 
 CHUNK = 1 << 20
@@ -171,3 +172,8 @@ def get_device(model: object) -> torch.device:
     """Return the device of a model; models without parameters compute on the CPU."""
     parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
     return next((parameter.device for parameter in parameters), torch.device("cpu"))
+
+
+def to_device(batch: Batch[np.ndarray], device: torch.device) -> Batch[Tensor]:
+    """Copy a batch's arrays to tensors on the device."""
+    return batch.map(lambda array: torch.tensor(array, device=device))

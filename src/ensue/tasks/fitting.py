@@ -20,7 +20,7 @@ from ensue.errors import Interrupted, UserError
 from ensue.evaluation.scores import Role
 from ensue.models.contract import Predictor
 from ensue.models.names import is_network, name_model
-from ensue.models.parameters import get_device
+from ensue.models.parameters import get_device, to_device
 from ensue.training import devices
 from ensue.training.contract import Callback, Feed, Note, Progress, Working
 from ensue.training.fit import SOLVED, MakeSample, Validate, fit
@@ -333,7 +333,7 @@ def mean_nats(network: Predictor, examples: Examples, rows: int) -> float:
     """Compute the mean negative log-likelihood per target, in nats."""
     nats, count, device = 0.0, 0, get_device(network)
     for _, batch in iterate_sorted(examples, rows):
-        loss, _ = network.loss(devices.to_device(batch, device))
+        loss, _ = network.loss(to_device(batch, device))
         nats, count = nats + float(loss.nats.cpu().double().sum()), count + int(batch.counts.sum())
     return nats / max(count, 1)
 

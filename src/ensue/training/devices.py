@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ensue import native
-from ensue.batch import Batch
 from ensue.errors import SettingError
 from ensue.training.settings import HardwareSettings
 
@@ -116,11 +114,6 @@ def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str |
     if not changed:
         return None
     return f"not bit-identical to an uninterrupted training: {'; '.join(changed)}"
-
-
-def to_device(batch: Batch[np.ndarray], device: torch.device) -> Batch[Tensor]:
-    """Copy a batch's arrays to tensors on the device."""
-    return batch.map(lambda array: torch.tensor(array, device=device))
 
 
 def memory_mb() -> float:

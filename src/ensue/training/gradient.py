@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from ensue.batch import Batch
 from ensue.models.contract import Autoregressive, Loss, Predictor
+from ensue.models.parameters import to_device
 from ensue.state import State, detach, map_state, walk_tensors
 from ensue.training.contract import Learner, Snapshot, Update
-from ensue.training.devices import random_state, set_random_state, to_device
+from ensue.training.devices import random_state, set_random_state
 from ensue.training.failure import NonFiniteError, diagnose
 from ensue.training.settings import AdamWSettings, SGDSettings, TrainingSettings
 

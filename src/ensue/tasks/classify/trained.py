@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import compress, islice
-from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from ensue.data.codecs import load_content
 from ensue.data.codecs.labels import LabelCodec, merge_labels
@@ -26,10 +23,16 @@ from ensue.data.readers.in_memory import InMemoryReader
 from ensue.errors import DataError
 from ensue.evaluation.classification import compute_metrics
 from ensue.evaluation.conformal import (
-    TARGET_COVERAGE,
     is_covered,
     prediction_intervals,
     prediction_sets,
+)
+from ensue.evaluation.label_scoring import (
+    UNCALIBRATED,
+    Calibration,
+    get_groups,
+    get_targets,
+    predict,
 )
 from ensue.evaluation.predictions import Predictions
 from ensue.evaluation.scores import with_intervals
@@ -41,7 +44,6 @@ from ensue.tasks.cached import CODEC
 from ensue.tasks.classify import ClassifyRequest
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.inputs import as_columns, open_reader, rename_columns, with_training_names
-from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.rows import format_rows
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
@@ -54,37 +56,6 @@ MAX_PLACES = 5
 """Places that a finding names."""
 CHUNK = 2000
 """Examples encoded at once; larger chunks are hardly faster, and delay the first prediction."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Temperature and conformal quantile, both fitted on the calibration part."""
-
-    temperature: float
-    """Divisor of the scores; for regression the factor of the standard deviations."""
-    bound: float
-    """Conformal quantile: a set holds every label whose nonconformity is at most this."""
-    target_coverage: float
-    """Share of prediction sets that should hold the true label."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give all fields as JSON values; an infinite bound is null."""
-        return asdict(self) | {"bound": self.bound if np.isfinite(self.bound) else None}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Calibration:
-        """Read what to_json gave. Raises ValueError for values out of range."""
-        bound = values["bound"]
-        valid = 1e-6 <= values["temperature"] <= 1e6 and 0 < values["target_coverage"] < 1
-        if not valid or (bound is not None and not 0 <= bound <= 1e30):
-            raise ValueError("temperature, bound or target_coverage is out of range")
-        return cls(
-            values["temperature"], inf if bound is None else bound, values["target_coverage"]
-        )
-
-
-UNCALIBRATED = Calibration(1.0, inf, TARGET_COVERAGE)
-"""No calibration: predictions stay as they are, and sets hold every label."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,14 @@ from ensue.data.labelled_parts import LabelledParts
 from ensue.evaluation.calibration import fit_temperature, log_likelihoods, nats
 from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
+from ensue.evaluation.label_scoring import (
+    UNCALIBRATED,
+    Calibration,
+    compute_details,
+    get_groups,
+    get_targets,
+    predict,
+)
 from ensue.evaluation.predictions import Predictions
 from ensue.evaluation.scores import Score, by_group, with_intervals
 from ensue.inspection import diagnostics
@@ -21,12 +29,10 @@ from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import build_classifier, leaf_fields
 from ensue.settings import Settings
 from ensue.tasks.classify.data import DATA
-from ensue.tasks.classify.diagnostics import compute_details
-from ensue.tasks.classify.predicting import get_groups, get_targets, predict
 from ensue.tasks.classify.pretrained import copy_pretrained
 from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import MODELS
-from ensue.tasks.classify.trained import UNCALIBRATED, Calibration, LabelModel
+from ensue.tasks.classify.trained import LabelModel
 from ensue.tasks.fitting import Fitted
 from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.training import HeldOut, Training
@@ -150,7 +156,7 @@ class ClassifyTraining(Training[LabelledParts]):
         self, trained: LabelModel, data: LabelledParts, predicted: Predictions
     ) -> dict[str, Any]:
         """Measure calibration, confusion, accuracy against the share seen, and errors."""
-        return compute_details(trained, data, predicted)
+        return compute_details(data, predicted, trained.calibration, trained.predict_arrays)
 
     def diagnose(
         self, run: Run, data: LabelledParts, scores: Sequence[Score], details: Mapping[str, Any]

@@ -33,7 +33,7 @@ from ensue.models.baselines.statistical import (
 from ensue.models.contract import Predictor
 from ensue.models.distributions import Forecast
 from ensue.models.forecaster_contract import HistoryForecaster, Sizes
-from ensue.models.parameters import get_device
+from ensue.models.parameters import get_device, to_device
 from ensue.models.quantile_pool import QuantileErrors, QuantilePool
 from ensue.settings import Settings
 from ensue.tasks.fitting import BASELINES_SHARE, Budget, Fitted, OutOfTimeError
@@ -53,7 +53,6 @@ from ensue.tasks.forecast.trained import ForecastModel
 from ensue.tasks.held import save_model
 from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Feed, Note
-from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
 
 MAX_ORIGINS = 4096

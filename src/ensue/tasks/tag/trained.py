@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ensue.data.codecs.tag_schemes import OUTSIDE, guess_scheme, may_follow, split_tag
 from ensue.data.codecs.tagged import TaggedWordsCodec
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.dataset import Examples
-from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled import Example
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_companion_reader
 from ensue.data.readers.tagged.columns import Layout
@@ -25,13 +22,11 @@ from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.readers.tagged.conllu_output import format_conllu
 from ensue.data.readers.tagged.inputs import Inputs
 from ensue.data.readers.tagged.tokenizer import Tokenizer
-from ensue.data.tagged import TaggedParts, compute_sentence_offsets, encode_tagged
+from ensue.data.tagged import compute_sentence_offsets, encode_tagged
 from ensue.errors import DataError
 from ensue.evaluation.scores import with_intervals
-from ensue.evaluation.tagging import TaggedTruth
-from ensue.heads.paths import Chain, PooledTags
+from ensue.evaluation.tagging import CHANGES, make_truth, predict_tags
 from ensue.models.contract import Predictor
-from ensue.models.parameters import get_device
 from ensue.models.pool import Pool
 from ensue.settings import read
 from ensue.tasks.cached import CODEC
@@ -42,16 +37,10 @@ from ensue.tasks.results import Scored, find_scored_files
 from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.settings import TagSettings
-from ensue.training.devices import to_device
 from ensue.training.folder.run import Run
 
-BATCH_SIZE = 64
-"""Sentences, or pieces of long ones, that are tagged together."""
 KNOWN_FIELDS = {"surface", "word", "vector"}
 """A word is known if one of these fields is above 0, the id of what is unknown."""
-CHANGES, INVALID_CHANGE = "changes", -1e4
-"""Array of a mixture: scores of two successive tags; what is no span costs more than any marginal.
-"""
 CHUNK = 2000
 """Sentences that are encoded at once; larger chunks delay the first answer."""
 
@@ -218,71 +207,6 @@ class TagModel(Trained):
         predicted = predict_tags(self.model, examples)
         metrics, intervals = with_intervals(truth.compute_metrics(predicted), truth.sentences)
         return Scored(metrics, intervals, truth.details(predicted))
-
-
-@torch.no_grad()
-def predict_tags(
-    model: Predictor | Pool, examples: Examples, probabilities: NDArray[np.float32] | None = None
-) -> NDArray[np.int64]:
-    """Predict the most likely tag sequences, (words,).
-
-    `probabilities` (words,), if given, is filled with the marginal probability of each tag, which
-    takes twice as long with many tags.
-    """
-    ids = np.zeros(examples.offsets[-1], np.int64)
-    for places, distribution in distribute_tags(model, examples):
-        best, real = distribution.mode, distribution.real.cpu().numpy()
-        ids[places] = best.cpu().numpy()[real]
-        if probabilities is not None:
-            marginals = distribution.marginals.gather(2, best[..., None])[..., 0]
-            probabilities[places] = marginals.cpu().numpy()[real]
-    return ids
-
-
-@torch.no_grad()
-def distribute_tags(
-    model: Predictor | Pool, examples: Examples
-) -> Iterator[tuple[NDArray[np.int64], Any]]:
-    """Yield the distribution of the tags of each batch, with the places of its words."""
-    for rows, batch in iterate_sorted(examples, BATCH_SIZE):
-        places = examples.places(rows)[0]
-        if not isinstance(model, Pool):
-            yield places, model(to_device(batch, get_device(model)))
-            continue
-        members = [one(to_device(batch, get_device(one))) for one in model.members]
-        parts = torch.stack([one.marginals.cpu().double() for one in members], -1)
-        mixed, chain = parts @ torch.from_numpy(model.weights[:, 0]), None
-        if CHANGES in model.extra:
-            scores = torch.from_numpy(model.extra[CHANGES])
-            chain = Chain(scores[-1, :-1], scores[:-1, :-1], scores[:-1, -1])
-        yield places, PooledTags(mixed, torch.as_tensor(batch.lengths), chain)
-
-
-def score_changes(data: TaggedParts) -> dict[str, NDArray[np.float64]]:
-    """Score which tags may follow each other, if those of training encode spans.
-
-    The last id is the end and the beginning of a sentence.
-    """
-    scheme = make_truth(data["train"], data.tags, data.known_tags).scheme
-    if scheme is None:
-        return {}
-    tags = [*data.tags[: data.known_tags], OUTSIDE]
-    allowed = [[may_follow(before, tag, scheme) for tag in tags] for before in tags]
-    return {CHANGES: np.where(allowed, 0.0, INVALID_CHANGE)}
-
-
-def make_truth(examples: Examples, tags: Sequence[str], known_tags: int) -> TaggedTruth:
-    """Collect the true tags of examples for scoring; training has the first `known_tags` tags."""
-    true = np.asarray(examples.steps["target"]).astype(np.int64)
-    offsets = compute_sentence_offsets(examples)
-    known = np.asarray(examples.steps["surface"]) > 0
-    names = np.array(tags, dtype=object)[true].tolist()
-    scheme = guess_scheme(names[begin:end] for begin, end in pairwise(offsets.tolist()))
-    # Examples without any span have no scheme; then the tags of training decide.
-    scheme = scheme or guess_scheme(
-        [sorted(tags[:known_tags], key=lambda tag: split_tag(tag)[::-1])]
-    )
-    return TaggedTruth(true, known, offsets, tags, known_tags, scheme)
 
 
 def open_tokenizer(codec: Mapping[str, Any]) -> Tokenizer | None:

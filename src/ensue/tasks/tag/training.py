@@ -11,6 +11,13 @@ import torch
 
 from ensue.data.tagged import TaggedParts, count_covered
 from ensue.evaluation.scores import Score, with_intervals
+from ensue.evaluation.tagging import (
+    BATCH_SIZE,
+    distribute_tags,
+    make_truth,
+    predict_tags,
+    score_changes,
+)
 from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.names import is_network
@@ -21,15 +28,7 @@ from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS
-from ensue.tasks.tag.trained import (
-    BATCH_SIZE,
-    TagModel,
-    distribute_tags,
-    make_truth,
-    open_tokenizer,
-    predict_tags,
-    score_changes,
-)
+from ensue.tasks.tag.trained import TagModel, open_tokenizer
 from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
