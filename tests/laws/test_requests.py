@@ -4,6 +4,7 @@ and a complete schema."""
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -66,5 +67,8 @@ def test_the_command_prints_the_answers_to_its_request(
     answers = list(model.answer(model.make_request(**tiny.options), given))
     assert printed == [json.loads(json.dumps(one.to_json())) for one in answers]
     assert len(printed) == tiny.answers
+    if find_spec(f"ensue.cli.{verb}") is None:  # the command is made from the request
+        assert main([verb, str(run), *typed]) == 0
+        assert capsys.readouterr().out == "".join(model.lines(answers)) != ""
     with pytest.raises(SettingError, match=f"^{verb}: there is no setting 'nothing'"):
         model.make_request(nothing=1)
