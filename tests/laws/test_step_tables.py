@@ -96,3 +96,13 @@ def test_a_constant_column_is_told_in_a_training_too(tmp_path: Path) -> None:
     assert (
         repr(data.codec.decode(data["test"].steps)[0]["x"]) in "0124"
     )  # written as a whole number
+
+
+def test_few_steps_are_counted_without_those_of_other_files(tmp_path: Path) -> None:
+    for name, count in (("train.csv", 15), ("valid.csv", 70), ("test.csv", 80)):
+        rows = [f"{n * n % 7}" for n in range(count)]
+        (tmp_path / name).write_text("\n".join(["x", *rows]) + "\n")
+    held = {"valid_file": str(tmp_path / "valid.csv"), "test_file": str(tmp_path / "test.csv")}
+    found = read_steps([tmp_path / "train.csv"], StepDataSettings(**held), 1, Listener())
+    with pytest.raises(DataError, match=": 15 steps are too few to train on;"):
+        encode_steps(found, Listener())

@@ -263,6 +263,8 @@ def encode_steps(read: ReadSteps, listener: Listener) -> StepData:
     }
     if steps["train"] < MIN_STEPS or not all(steps.values()):
         what = f"{sum(steps.values()):,} steps are too few to train on and to test"
+        if len(read.files) > 1:
+            what = f"{steps['train']:,} steps are too few to train on"
         raise DataError(what, where=where, hint="give a longer table")
     contents: list[Any] = [one.content for one in read.parts["train"]]
     codec = StepCodec.fit(contents, read.ends and END not in contents[0])

@@ -27,8 +27,8 @@ from ensue.training.folder.run import METRICS, Run
 
 PIECE = 128
 """Steps of a row of a batch; a longer sequence is cut into several."""
-SHOWN = 3
-"""Samples in the report."""
+SHOWN, ROWS = 3, 1000
+"""Samples in the report, and their most rows."""
 
 
 class StepTraining(Training[StepData]):
@@ -105,10 +105,11 @@ class StepTraining(Training[StepData]):
         """Measure nats by field, and generate samples."""
         means = predicted.mean(0).tolist()
         seed = trained.run.about["settings"]["seed"]
-        samples = trained.samples(n=SHOWN, seed=seed, novelty=True)
+        length = min(data.codec.length, ROWS)
+        samples = trained.samples(n=SHOWN, seed=seed, novelty=True, length=length)
         train = data["train"]
         longest = max(len(one.steps) for one in samples)
-        end = train.offsets[1] if data.codec.ends else min(train.offsets[1], longest)
+        end = min(train.offsets[1], ROWS if data.codec.ends else longest)
         first = {name: array[:end] for name, array in train.steps.items()}
         return {
             "example": data.codec.decode(first),
