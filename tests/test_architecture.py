@@ -48,7 +48,8 @@ ROOM_LINES = {
     # 2026-12-01: +16 for the end of a sequence of records, a field of its own.
     # 2026-12-01: +10 for what `tasks` had of later series, columns of forecasts and grown weights.
     # 2026-12-01: +156 for reading words and writing CoNLL-U, which `tasks` has no more.
-    "data": 10_092,
+    # 2026-12-01: +2 for the rows of the samples in a report of records.
+    "data": 10_094,
     # 2026-11-30: +60 for forecasts from any origins, which `tasks` has no more.
     # 2026-11-30: +1 for the mixture of forecasts.
     # 2026-11-30: +136 for sequences of records, a second kind of data of generate.
@@ -119,7 +120,8 @@ ROOM_LINES = {
     # 2026-12-01: +1 for sequences of records: repeated times, missing headers, counted pairs.
     # 2026-12-01: +10 for the end of a sequence of records, a field of its own.
     # 2026-12-01: +19 for an example of training beside the samples of records.
-    "tasks": 5_279,
+    # 2026-12-01: +1 for the rows of the samples in a report of records.
+    "tasks": 5_280,
     # 2026-11-30: +26 for a settings class of each schedule, optimiser and batching.
     # 2026-11-30: +12 for the note in which weights name their models.
     # 2026-12-01: +14 for what `tasks` had of n-grams, scores of texts and series.
@@ -155,7 +157,8 @@ ROOM_LINES = {
 # 2026-12-01: +19 for reading words and writing CoNLL-U, which `tasks` has no more.
 # 2026-12-01: +26 for an example of training beside the samples of records.
 # 2026-12-01: +11 for predicting and diagnosing labels and tags, which `tasks` has no more.
-PACKAGE_LINES = 34_659
+# 2026-12-01: +3 for the rows of the samples in a report of records.
+PACKAGE_LINES = 34_662
 # By verb, where 450 are wanted: its request, settings, data, training, answers, report and demos.
 VERB_LINES = {
     # 2026-12-01: inputs in every format, answers in chunks, diagnostics, and transfer from `generate`.
@@ -165,7 +168,7 @@ VERB_LINES = {
     "forecast": 840,
     # 2026-12-01: two verbs in one: text and sequences of records, each with its settings, training,
     # answers and report; and fine-tuning, evaluation as it learns, and n-grams in a share of time.
-    "generate": 1_479,
+    "generate": 1_480,
     # 2026-12-01: texts, tagged files and lists as inputs, each with messages of its own.
     "tag": 494,
 }
