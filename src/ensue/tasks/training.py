@@ -68,9 +68,10 @@ Baseline = tuple[Fitted, Score | None]
 class Training(ABC, Generic[D]):
     """What the training of a task has of its own; `train` does the rest.
 
-    The settings of the task have the fields seed, data, model and training, and mixture where
-    `held_out` is defined. A model is anything with `loss(batch)`, `parameter_count`, `arrays` and
-    `load`: a Predictor, an Autoregressive, a StepModel.
+    The settings of the task have the fields seed, data, model and training. With a field mixture,
+    the run's model is chosen among all that are fitted, by `held_out`. A model is anything with
+    `loss(batch)`, `parameter_count`, `arrays` and `load`: a Predictor, an Autoregressive, a
+    StepModel.
     """
 
     source: ClassVar[DataSource[Any, Any]]
@@ -85,8 +86,8 @@ class Training(ABC, Generic[D]):
 
     def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
         """Flags that train each model alone, by its name in the table of results."""
-        chooses = "mixture" in type(settings).model_fields
-        own = {name_model(settings.model): ["--set", "mixture.use=never"]} if chooses else {}
+        mixes = "mixture" in type(settings).model_fields
+        own = {name_model(settings.model): ["--set", "mixture.use=never"]} if mixes else {}
         closed = self.models.closed_form.items()
         return own | {name_model(one): ["--model", name] for name, one in closed}
 
@@ -165,7 +166,7 @@ class Training(ABC, Generic[D]):
 
     def chooses(self, settings: Any) -> bool:
         """Whether the run's model is chosen among all that are fitted."""
-        return type(self).held_out is not Training.held_out and settings.mixture.use != "never"
+        return "mixture" in type(settings).model_fields and settings.mixture.use != "never"
 
     def held_out(self, fitted: Fitted, data: D) -> HeldOut:
         """Score the validation part with a model that has not learned from it."""

@@ -23,6 +23,7 @@ class Feed(ABC):
     """
 
     unit = "symbols"
+    """What has a target each; the speed of training is given in these."""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -24,6 +24,7 @@ class ExampleFeed:
         self.weight = (
             np.ones(len(examples), np.float32) if weight is None else weight.astype(np.float32)
         )
+        # What has a target each: the log of training counts these.
         self.unit = "words" if "target" in examples.steps else "examples"
 
     def __len__(self) -> int:
