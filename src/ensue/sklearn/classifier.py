@@ -28,11 +28,11 @@ from ensue.settings import to_plain
 from ensue.sklearn.estimator import RunEstimator, RunMixin, train_run, user_errors_as_value_errors
 from ensue.sklearn.parameters import MIN_SAMPLES, get_choices, refuse_files, with_default_budget
 from ensue.sklearn.sequences import VALUE, Form, detect_form, to_contents
-from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.classify.task import TASK
 from ensue.tasks.classify.training import TRAINING
 from ensue.tasks.pipeline import fit
+from ensue.tasks.pretrained import pretrained_codec
 
 READERS: dict[Form, str] = {
     "table": "series_file",

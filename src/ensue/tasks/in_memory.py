@@ -88,3 +88,16 @@ def as_paths(given: Any) -> list[Path]:
             return [Path(one) for one in listed]
     what = f"{with_article(type(given).__name__)} is not a list of files"
     raise DataError(what, where="evaluate", hint="give paths of files")
+
+
+def as_columns(given: Any, where: str) -> dict[str, Any]:
+    """Check column names by role. Raises SettingError for anything else."""
+    if isinstance(given, Mapping):
+        several = {name: [one] if isinstance(one, str) else one for name, one in given.items()}
+        if all(
+            isinstance(names, list | tuple) and all(isinstance(one, str) and one for one in names)
+            for names in several.values()
+        ):
+            return dict(given)
+    hint = "give names by role, such as columns={'label': 'mood'}"
+    raise SettingError("columns are not names by role", where=where, hint=hint)

@@ -14,8 +14,8 @@ from ensue.data.labelled_examples import find_files_by_part, open_readers
 from ensue.data.labelled_parts import LabelledParts, prepare_labelled
 from ensue.settings import to_plain
 from ensue.tasks.cached import DataSource, Sources
-from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.pretrained import pretrained_codec
 from ensue.tasks.proposal import change
 from ensue.training.folder.run import Run
 

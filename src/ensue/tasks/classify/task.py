@@ -9,7 +9,6 @@ from ensue.data.detect import get_given, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
 from ensue.tasks.classify.data import DEMO, read_into
-from ensue.tasks.classify.pretrained import match_pretrained
 from ensue.tasks.classify.settings import (
     MEASUREMENT_READERS,
     MODEL_REASONS,
@@ -22,7 +21,7 @@ from ensue.tasks.classify.training import TRAINING
 from ensue.tasks.contract import Choices, Proposal
 from ensue.tasks.demos import DEMOS, demo_name
 from ensue.tasks.pipeline import make_task
-from ensue.tasks.pretrained import refuse_pretrained
+from ensue.tasks.pretrained import match_pretrained, refuse_pretrained
 from ensue.tasks.proposal import (
     apply_overrides,
     change,

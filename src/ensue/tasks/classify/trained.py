@@ -15,11 +15,11 @@ from ensue.data.codecs import load_content
 from ensue.data.codecs.labels import LabelCodec, merge_labels
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.dataset import Examples
-from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Example, LabelledReader
-from ensue.data.labelled_examples import LabelledSettings, open_readers
+from ensue.data.labelled_examples import LabelledSettings
 from ensue.data.labelled_parts import EncodedPart, encode, report_unknown_channels
 from ensue.data.readers.in_memory import InMemoryReader
+from ensue.data.readers.labelled_inputs import as_contents, open_input, open_stdin, reopen
 from ensue.errors import DataError
 from ensue.evaluation.classification import compute_metrics
 from ensue.evaluation.conformal import (
@@ -43,12 +43,11 @@ from ensue.settings import read
 from ensue.tasks.cached import CODEC
 from ensue.tasks.classify import ClassifyRequest
 from ensue.tasks.classify.data import DATA
-from ensue.tasks.classify.inputs import as_columns, open_reader, rename_columns, with_training_names
 from ensue.tasks.classify.rows import format_rows
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import as_examples, as_paths
+from ensue.tasks.in_memory import STDIN, as_columns, as_examples, as_paths
 from ensue.tasks.results import CALIBRATION, Scored, find_scored_files
 from ensue.training.folder.run import Run
 
@@ -123,8 +122,15 @@ class LabelModel(Trained):
 
         Raises DataError if there is no example.
         """
-        with open_reader(self, data, request.given, listener) as (reader, own):
-            yield from self.predict(reader, own)
+        if isinstance(data, Path) and data == STDIN:
+            with open_stdin(self.data, request.given, listener) as (reader, own):
+                yield from self.predict(reader, own)
+        elif isinstance(data, Path):
+            reader = open_input(self.data, data, request.given, listener)
+            yield from self.predict(reader, listener)
+        else:
+            given = as_contents(as_examples(data, "classify"), bool(self.content.shape.measured))
+            yield from self.predict(InMemoryReader(given), listener)
 
     def lines(self, answers: Iterable[Prediction]) -> Iterator[str]:
         """Write predictions as CSV."""
@@ -198,7 +204,7 @@ class LabelModel(Trained):
             encoded = DATA.load(self.run).parts["test"]
         else:
             paths = find_scored_files(self.run, paths, self.data, Listener(findings.append))
-            reader = self.reader(paths, columns=columns, listener=Listener(findings.append))
+            reader = reopen(self.data, paths, True, columns, Listener(findings.append))
             delimiter = self.labels.delimiter if self.labels.kind == "multilabel" else None
             read = merge_labels(
                 reader.examples(Listener(findings.append)), self.data.labels, several=delimiter
@@ -217,34 +223,6 @@ class LabelModel(Trained):
             self.predict_arrays(encoded.examples), encoded, self.labels, self.calibration
         )
         return scored.with_notes(findings)
-
-    def reader(
-        self,
-        paths: Sequence[Path],
-        labelled: bool = True,
-        columns: Mapping[str, Any] = MappingProxyType({}),
-        listener: Listener = SILENT,
-    ) -> LabelledReader:
-        """Read files as the training data was read; `columns` maps roles to other column names.
-
-        Reports skipped files of a folder to `listener`. Raises DataError, SettingError.
-        """
-        data = self.data.model_copy(
-            update={"label_file": columns.get("label_file", self.data.label_file)}
-        )
-        data = data.model_copy(update={} if labelled else {"label_file": ""})
-        reader = rename_columns(
-            data.reader, {name: column for name, column in columns.items() if name != "label_file"}
-        )
-        if labelled and getattr(reader, "incomplete", "") == "refuse":
-            reader = reader.model_copy(update={"incomplete": "leave out"})
-        if not labelled:
-            return with_training_names(
-                reader.build(find_files(paths, listener), False), data.reader, reader
-            )
-        files = {"all": find_files(paths, listener)}
-        opened = open_readers(files, data.model_copy(update={"reader": reader}), SILENT)[1]["all"]
-        return with_training_names(opened, data.reader, reader)
 
     def _encode(self, examples: Sequence[Example], labelled: bool) -> EncodedPart:
         files = tuple(dict.fromkeys(example.file for example in examples))

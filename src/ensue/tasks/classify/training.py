@@ -29,11 +29,11 @@ from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import build_classifier, leaf_fields
 from ensue.settings import Settings
 from ensue.tasks.classify.data import DATA
-from ensue.tasks.classify.pretrained import copy_pretrained
 from ensue.tasks.classify.report import LABELS
 from ensue.tasks.classify.settings import MODELS
 from ensue.tasks.classify.trained import LabelModel
 from ensue.tasks.fitting import Fitted
+from ensue.tasks.pretrained import copy_pretrained
 from ensue.tasks.results import count_labels, diagnose_labels
 from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Note
