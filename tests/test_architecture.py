@@ -23,142 +23,39 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Code lines: without blanks, comments and docstrings, so that nobody saves on documentation.
 FILE_LINES, FUNCTION_LINES = 300, 60
 PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 7, 12, 4, 20
-# By room, each as it is, rounded up (2026-11-30, when lines became 100 columns wide). The pipeline
-# that all verbs will share takes most of `tasks` and a third of `data` out again; whoever raises a
-# figure says here when and why.
+# By room, each as it is. About 20,000 in all are wanted: whoever raises a figure says here when and
+# why, and whoever folds something lowers it. Of 2026-12-01, with what a room holds more than it had
+# before the redesign, if anything.
 ROOM_LINES = {
     "cells": 725,
-    # 2026-11-30: +3 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +3 for damaged runs, told in one line.
-    # 2026-12-01: +4 for the checks of verbs, which `data` has no more.
+    # The commands that are not those of verbs: evaluate, compare, check, inspect, doctor, export.
     "cli": 1_509,
-    # 2026-11-30: +100 for the imports of series and labelled parts, now split by idea.
-    # 2026-11-30: +61 for columns in place of rows, which take a fifth of the memory.
-    # 2026-11-30: +89 for the contract of a dataset, which `tasks` has for two verbs no more.
-    # 2026-11-30: -30, as what fits in a line stands in one.
-    # 2026-11-30: -290 for one store, modules folded into their users, and messages in a line.
-    # 2026-11-30: +389 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +9 for damaged runs, told in one line.
-    # 2026-11-30: +1 for tables that are not records.
-    # 2026-11-30: +19 for wrong and odd sequences of records.
-    # 2026-12-01: +1 for the lines for people, which `cli` has no more.
-    # 2026-12-01: +184 for what `tasks` had of n-grams, scores of texts and series.
-    # 2026-12-01: +79 for sequences of records: repeated times, missing headers, counted pairs.
-    # 2026-12-01: +79 for what `tasks` had of prompts, n-grams, pictures and series.
-    # 2026-12-01: +16 for the end of a sequence of records, a field of its own.
-    # 2026-12-01: +10 for what `tasks` had of later series, columns of forecasts and grown weights.
-    # 2026-12-01: +156 for reading words and writing CoNLL-U, which `tasks` has no more.
-    # 2026-12-01: +2 for the rows of the samples in a report of records.
-    # 2026-12-01: +106 for reading what is classified, which `tasks` has no more.
+    # Readers of some thirty formats, each with messages by line; tables and times as spreadsheets
+    # write them; and, since the verbs gave them away, the reading of what is answered.
     "data": 10_200,
-    # 2026-11-30: +60 for forecasts from any origins, which `tasks` has no more.
-    # 2026-11-30: +1 for the mixture of forecasts.
-    # 2026-11-30: +136 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +1 for wrong and odd sequences of records.
-    # 2026-12-01: +54 for what `tasks` had of prompts, n-grams, pictures and series.
-    # 2026-12-01: +13 for the end of a sequence of records, a field of its own.
+    # The one continuation of text, records and forecasts; constraints, novelty, prompts.
     "decoding": 1_515,
-    # 2026-11-30: +1 for the derivative of a normalised row by a constant.
+    # Unchanged by the redesign but for names; `gpu` and `step` are backends of their own.
     "engine": 3_381,
-    # 2026-11-30: +21 for mixed predictions of labels.
-    # 2026-11-30: +38 for sequences of records, a second kind of data of generate.
-    # 2026-12-01: +84 for what `tasks` had of n-grams, scores of texts and series.
-    # 2026-12-01: +3 for sequences of records: repeated times, missing headers, counted pairs.
-    # 2026-12-01: +29 for what `tasks` had of prompts, n-grams, pictures and series.
-    # 2026-12-01: +5 for what `tasks` had of later series, columns of forecasts and grown weights.
-    # 2026-12-01: +212 for predicting and diagnosing labels and tags, which `tasks` has no more.
+    # Scores of text, labels, tags, steps and forecasts, which the verbs had before.
     "evaluation": 1_642,
-    # 2026-11-30: +103 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +12 for one contract of the distributions of steps.
-    # 2026-12-01: +3 for the end of a sequence of records, a field of its own.
+    # Distributions of records of several fields.
     "heads": 668,
-    # 2026-11-30: +65 for the pictures of report.html.
-    # 2026-11-30: +38 for sequences of records, a second kind of data of generate.
-    # 2026-12-01: +1 for whole numbers on the axis of training steps.
-    # 2026-12-01: +72 for what `tasks` had of prompts, n-grams, pictures and series.
-    # 2026-12-01: +7 for an example of training beside the samples of records.
+    # The pictures of report.html, and those of forecasts and records.
     "inspection": 483,
     "layers": 510,
-    # 2026-11-30: +115 for the distributions of forecasts, from `evaluation`, and baselines of
-    # forecasts, from `tasks`, which are models that a run can hold.
-    # 2026-11-30: +67 for the mixture of forecasts: its distribution and its weights.
-    # 2026-11-30: +7 for mixtures of models.
-    # 2026-11-30: +365 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +7 for damaged runs, told in one line.
-    # 2026-12-01: +7 for the test that a model is worse than the best of few forecasts.
-    # 2026-12-01: +134 for what `tasks` had of n-grams, scores of texts and series.
-    # 2026-12-01: +2 for a t-test without warnings of equal losses.
-    # 2026-12-01: +71 for sequences of records: repeated times, missing headers, counted pairs.
-    # 2026-12-01: +34 for what `tasks` had of prompts, n-grams, pictures and series.
-    # 2026-12-01: +9 for the end of a sequence of records, a field of its own.
-    # 2026-12-01: +21 for what `tasks` had of later series, columns of forecasts and grown weights.
-    # 2026-12-01: +3 for predicting and diagnosing labels and tags, which `tasks` has no more.
+    # Pools and mixtures of all verbs, models of records, and baselines that a run can hold.
     "models": 5_488,
-    # 2026-11-30: +26 for the check of all arguments of Python, in settings.py and api.py.
-    # 2026-11-30: +31 for flags that settings mark themselves; `cli` loses 61.
-    # 2026-11-30: +1 for code spans in HTML.
-    # 2026-11-30: +27 for the message about a setting that another part takes.
-    # 2026-11-30: +13 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +7 for damaged runs, told in one line.
-    # 2026-11-30: +1 for wrong and odd sequences of records.
-    # 2026-12-01: +8 for the lines for people, which `cli` has no more.
-    # 2026-12-01: +8 for the end of a sequence of records, a field of its own.
+    # The settings that mark flags themselves, and name a wrong one by its whole key.
     "modules": 1_322,
     "sklearn": 610,
-    # 2026-11-30: +120 for `--pretrained` of `generate`.
-    # 2026-11-30: +170 for the choice of the run's model, which all verbs share.
-    # 2026-11-30: -35 for one source of data.
-    # 2026-11-30: +71 for the choice of the model of `forecast`.
-    # 2026-11-30: +412 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +4 for sequences of records, a second kind of data of generate.
-    # 2026-11-30: +6 for tables that are not records.
-    # 2026-11-30: +6 for wrong and odd sequences of records.
-    # 2026-12-01: +63 for the descriptions of verbs, which `cli` has no more.
-    # 2026-12-01: +93 for the checks of verbs, which `data` has no more.
-    # 2026-12-01: +63 for the lines for people, which `cli` has no more.
-    # 2026-12-01: +110 for the demos of verbs, which `data` has no more.
-    # 2026-12-01: +12 for the names of piped files, which `cli` has no more.
-    # 2026-12-01: +1 for sequences of records: repeated times, missing headers, counted pairs.
-    # 2026-12-01: +10 for the end of a sequence of records, a field of its own.
-    # 2026-12-01: +19 for an example of training beside the samples of records.
-    # 2026-12-01: +1 for the rows of the samples in a report of records.
+    # The descriptions, checks and demos of the verbs, which `cli` and `data` had before.
     "tasks": 5_155,
-    # 2026-11-30: +26 for a settings class of each schedule, optimiser and batching.
-    # 2026-11-30: +12 for the note in which weights name their models.
-    # 2026-12-01: +14 for what `tasks` had of n-grams, scores of texts and series.
+    # A settings class of each schedule, optimiser and batching; feeds of texts.
     "training": 1_452,
 }
-# 2026-11-30: +25 for report.html.
-# 2026-11-30: +62 for a settings class of each schedule, optimiser, batching and direct forecaster.
-# 2026-11-30: +18 for damaged shares and networks that diverged, told in one line.
-# 2026-11-30: +159 for `--pretrained` of `generate`.
-# 2026-11-30: +30 for naive and statistical forecasts that a run can hold.
-# 2026-11-30: +335 for runs that hold a mixture or a baseline.
-# 2026-11-30: -280 for one store and source of data, and fewer small modules.
-# 2026-11-30: +150 for the mixture of forecasts.
-# 2026-11-30: +1599 for sequences of records, a second kind of data of generate.
-# 2026-11-30: +4 for sequences of records, a second kind of data of generate.
-# 2026-11-30: +26 for damaged runs, told in one line.
-# 2026-11-30: +7 for tables that are not records.
-# 2026-11-30: +26 for wrong and odd sequences of records.
-# 2026-11-30: +7 for one contract of the distributions of steps.
-# 2026-11-30: +2 for the derivative of a normalised row by a constant.
-# 2026-12-01: +1 for whole numbers on the axis of training steps.
-# 2026-12-01: +38 for the descriptions of verbs, which `cli` has no more.
-# 2026-12-01: +21 for the checks of verbs, which `data` has no more.
-# 2026-12-01: +20 for the demos of verbs, which `data` has no more.
-# 2026-12-01: +3 for the names of piped files, which `cli` has no more.
-# 2026-12-01: +12 for the test that a model is worse than the best of few forecasts.
-# 2026-12-01: +30 for what `tasks` had of n-grams, scores of texts and series.
-# 2026-12-01: +2 for a t-test without warnings of equal losses.
-# 2026-12-01: +154 for sequences of records: repeated times, missing headers, counted pairs.
-# 2026-12-01: +63 for what `tasks` had of prompts, n-grams, pictures and series.
-# 2026-12-01: +59 for the end of a sequence of records, a field of its own.
-# 2026-12-01: +10 for what `tasks` had of later series, columns of forecasts and grown weights.
-# 2026-12-01: +19 for reading words and writing CoNLL-U, which `tasks` has no more.
-# 2026-12-01: +26 for an example of training beside the samples of records.
-# 2026-12-01: +11 for predicting and diagnosing labels and tags, which `tasks` has no more.
-# 2026-12-01: +3 for the rows of the samples in a report of records.
+# 2026-12-01: 31,511 before the redesign, with lines as long as these. Records, mixtures, models of
+# forecasts that a run can hold, report.html and fine-tuning came with it, and folding did not keep up.
 PACKAGE_LINES = 34_643
 # By verb, where 450 are wanted: its request, settings, data, training, answers, report and demos.
 VERB_LINES = {
