@@ -20,6 +20,7 @@ from torch import Tensor, nn
 import ensue.training.fit as fit_module
 from ensue.batch import Batch
 from ensue.errors import RunError, SettingError
+from ensue.models.parameters import to_device
 from ensue.models.sequence import SequenceSettings
 from ensue.native import used
 from ensue.settings import read
@@ -33,7 +34,6 @@ from ensue.training.devices import (
     random_state,
     restore_hardware,
     set_random_state,
-    to_device,
 )
 from ensue.training.failure import NonFiniteError, TrainingError
 from ensue.training.fit import fit, reopen
