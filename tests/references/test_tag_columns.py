@@ -182,6 +182,15 @@ def test_spans_with_brackets_become_iob(tmp_path):
     assert [tag for _, tag in nested[0]] == ["(TOP(NP*", "*)", "*", "(VP*))"]
 
 
+def test_counted_columns_are_a_header(tmp_path):
+    """A data frame without names is saved with 0, 1: the first word was "0", with the tag "1"."""
+    sentences = [[("Rom", "B-LOC"), ("is", "O")], [("Oslo", "B-LOC")]]
+    rows = "0\t1\nRom\tB-LOC\nis\tO\n\nOslo\tB-LOC\n"
+    assert [one for one in read(tmp_path, rows, "a.tsv") if isinstance(one, list)] == sentences
+    kept = read(tmp_path, "0\t1\nRom\t1\nis\t0\n", "a.tsv")[0]
+    assert kept == [("0", "1"), ("Rom", "1"), ("is", "0")]
+
+
 def test_comments_are_told(tmp_path):
     assert any("2 comment lines (# ...) left out" in one for one in read(tmp_path, MULTICONER))
     assert any("1 comment line (# ...) left out" in one for one in read(tmp_path, TWEETS))

@@ -74,7 +74,7 @@ TABLES = {
     "no header": (
         "\n".join(GOOD),
         [],
-        "data.csv: the first row holds 2024-01-01, 1.1, which are not column names",
+        "data.csv:1: the first row holds 2024-01-01, 1.1, which are not column names",
     ),
     "clocks put back": (
         long("".join(f"2024-10-27 {hour:02d}:00,3\n" for hour in (0, 1, 2, 2, 3, 4, 5))),

@@ -14,6 +14,8 @@ from ensue.api import _save_frame
 from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.panel import Panel, SeriesSettings
+from ensue.data.tables.labelled import LabelledTable
+from ensue.data.tables.long import LongTable
 from ensue.data.tables.series import build_panel, read_panel
 from ensue.data.tables.sources import read_frame
 from ensue.errors import DataError
@@ -136,6 +138,10 @@ def test_rows_of_new_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert len(capsys.readouterr().out.splitlines()) == 4
 
 
+DAYS = [date(2024, 1, 1) + timedelta(n) for n in range(40)]
+VALUES = [float(n % 7) for n in range(40)]
+
+
 def frames() -> dict[str, Any]:
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     days = [date(2024, 1, 1) + timedelta(n) for n in range(60)]
@@ -178,6 +184,72 @@ def test_a_frame_is_read_as_the_file_that_it_is_saved_to(name: str) -> None:
         1 + (len(direct.series[0]) == 59 and "strings" not in name),
     )
     assert direct.series[0].times[0] == np.datetime64(start)
+
+
+def save(frame: Any, folder: Path) -> list[Path]:
+    """Save a data frame in each format, as people do who give its columns no names."""
+    paths = [folder / name for name in ("a.csv", "a.tsv", "a.parquet", "index.csv", "a.jsonl")]
+    frame.to_csv(paths[0], index=False)
+    frame.to_csv(paths[1], index=False, sep="\t")
+    frame.rename(columns=str).to_parquet(paths[2])
+    frame.to_csv(paths[3])
+    paths[4].write_bytes(_save_frame(frame).read_bytes())
+    return paths
+
+
+UNNAMED_SERIES: dict[str, tuple[dict[int, list[Any]], dict[str, Any], list[str]]] = {
+    "one series": ({0: DAYS, 1: VALUES}, {}, ["1"]),
+    "two series": ({0: DAYS, 1: VALUES, 2: VALUES}, {}, []),
+    "ids": ({0: ["a"] * 20 + ["b"] * 20, 1: DAYS[:20] * 2, 2: VALUES}, {}, ["2"]),
+    "named by a person": ({0: [*range(40)], 1: VALUES}, {"time": "0", "target": ("1",)}, ["1"]),
+}
+
+
+@pytest.mark.parametrize("name", UNNAMED_SERIES)
+def test_series_in_columns_without_names_are_read_alike(name: str, tmp_path: Path) -> None:
+    """Such a CSV file was refused, where the frame, Parquet and JSON Lines were read."""
+    cells, given, target = UNNAMED_SERIES[name]
+    frame, settings = pytest.importorskip("pandas").DataFrame(cells), SeriesSettings(**given)
+    panels = [read_panel([path], settings) for path in save(frame, tmp_path)]
+    for panel in [build_panel([read_frame(frame, settings)], settings), *panels]:
+        assert panel.roles["target"] == target
+        assert sum(len(one) for one in panel.series) == 40 * (1 + (name == "two series"))
+
+
+def test_the_first_row_of_a_panel_is_no_header(tmp_path: Path) -> None:
+    """It was, and the first step of its series was lost without a word."""
+    rows = [f"{shop},2024-01-{day:02d},{day * day}" for shop in "ab" for day in range(1, 31)]
+    with pytest.raises(DataError, match="csv:1: the first row holds 'a', which its column holds"):
+        read(tmp_path, "\n".join(rows) + "\n")
+    with pytest.raises(DataError, match="the first row holds 0, 1, which are not column names"):
+        read(tmp_path, "".join(f"{n},{n * n + 1}\n" for n in range(30)))
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("labels", ["01", "ab"])
+def test_texts_in_columns_without_names_are_read_alike(
+    labels: str, at: int, tmp_path: Path
+) -> None:
+    """With the labels 0 and 1, the header 0,1 of a CSV file was an example."""
+    texts = [f"a film of {'good' if n % 2 else 'bad'} songs, {n} of them" for n in range(40)]
+    cells = {at: texts, 1 - at: [labels[n % 2] for n in range(40)]}
+    frame = pytest.importorskip("pandas").DataFrame({place: cells[place] for place in range(2)})
+    for path in save(frame, tmp_path):
+        examples = [*LabelledTable().build([path]).examples()]
+        assert [one.content for one in examples] == texts
+        assert [one.label for one in examples] == cells[1 - at]
+
+
+@pytest.mark.parametrize("given", [{}, {"id": "0", "time": "1", "label": "3"}])
+def test_steps_in_columns_without_names_are_read_alike(
+    given: dict[str, str], tmp_path: Path
+) -> None:
+    rows = [(n // 5, n % 5, n / 7, "xy"[n // 5 % 2]) for n in range(100)]
+    frame, table = pytest.importorskip("pandas").DataFrame(rows), LongTable(**given)
+    for path in save(frame, tmp_path):
+        examples = [*table.build([path]).examples()]
+        assert [one.label for one in examples] == (["x", "y"] * 10 if given else [None])
+        assert [len(one.content["2"]) for one in examples] == ([5] * 20 if given else [100])
 
 
 def test_frames_that_cannot_be_read() -> None:

@@ -22,7 +22,7 @@ from ensue.data.readers.named_parts import PartFiles, get_part_files
 from ensue.data.split import PARTS, draw_parts
 from ensue.data.tables.long import LongTable, read_sample
 from ensue.data.tables.number_format import NumberFormat, holds_numbers
-from ensue.data.tables.rows import ROWS
+from ensue.data.tables.rows import ROWS, refuse_data_as_header
 from ensue.data.tables.time_columns import find_time_kind
 from ensue.errors import DataError
 from ensue.fields import END
@@ -168,7 +168,9 @@ def _guess_roles(table: LongTable, path: Path) -> LongTable:
     if get_suffix(path) not in ROWS or not (rows := read_sample(path, table)):
         return table
     named = {table.id, table.time, table.group, table.label, *table.value, *table.symbol}
-    free = {name: [row.get(name) for row in rows] for name in rows[0] if name not in named}
+    cells = {name: [row.get(name) for row in rows] for name in rows[0]}
+    refuse_data_as_header(str(path), cells, named, "id,time,x")
+    free = {name: own for name, own in cells.items() if name not in named}
     id = table.id or ("id" if "id" in free else _find_id(free))
     keys = [row.get(id) for row in rows]
     rest = {name: column for name, column in free.items() if name != id}

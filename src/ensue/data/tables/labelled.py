@@ -18,6 +18,7 @@ from ensue.data.tables.rows import (
     check_columns,
     check_endings,
     could_be_text,
+    is_header,
     list_columns,
     read_csv_rows,
 )
@@ -48,7 +49,10 @@ class LabelledTable(Settings):
     group: Annotated[str, Flag()] = ""
     """Group column: examples of one group stay in one part of the data."""
     header: Literal["auto", "yes", "no"] = "auto"
-    """Whether the first line is a header; auto says no if one of its fields occurs again."""
+    """Whether the first line is a header; auto says no if one of its fields occurs again.
+
+    Counts of the columns from 0 are a header, as a data frame without names is saved.
+    """
     incomplete: Literal["refuse", "leave out", "no labels"] = "refuse"
     """Rows without text or label: refuse, leave out, or no labels (multilabel: none is true)."""
     encoding: str = "utf-8"
@@ -152,7 +156,9 @@ def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Lit
     why = "it has no header"
     if settings.header == "auto":
         sample = _read_sample(path, settings)
-        if not any(name and name == row.get(name) for row in sample for name in row):
+        cells = {name: [row.get(name) for row in sample] for name in (sample or [{}])[0]}
+        again = any(name and name in own for name, own in cells.items())
+        if not again or is_header(cells, (settings.text, settings.label, settings.group)):
             return "yes"
         why = "a field of the first line occurs again below"
     listener.report(path, f"{why}, so the columns are named 'column 1', 'column 2', ...")

@@ -27,7 +27,6 @@ from ensue.data.tables.number_format import (
 from ensue.data.tables.rows import (
     ROWS,
     SAMPLED_ROWS,
-    WITHOUT_HEADER,
     check_columns,
     check_endings,
     find_empty,
@@ -184,13 +183,13 @@ def _choose_columns(
 ) -> LongTable:
     """Fill in the unset columns. Raises DataError for a column that does not exist."""
     there = list_columns(sample, str(path))
-    if get_suffix(path) in WITHOUT_HEADER:
-        refuse_data_as_header(path, sample)
     single = {
         role: getattr(settings, role)
         for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label", "group")
     }
     given = [*single.values(), *settings.value, *settings.symbol, *settings.static]
+    cells = {name: [row.get(name) for row in sample] for name in there}
+    refuse_data_as_header(str(path), cells, given, "id,time,x")
     if not labelled and single["label"] not in there:
         single["label"] = ""
         given = [name for name in given if name != settings.label]
@@ -209,7 +208,6 @@ def _choose_columns(
         value = tuple(name for name in SNANA_VALUE if name in there)
     elif not value and not symbol:
         free = [name for name in there if name not in {*single.values(), *settings.static}]
-        cells = {name: [row.get(name) for row in sample] for name in free}
         left_out = {*find_saved_index(cells), *find_empty(sample), *settings.usual.get("label", ())}
         left_out |= {name for name in free if name.lower().startswith(SIMULATED)}
         free = [name for name in free if name not in left_out]

@@ -6,20 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ensue.data.contract import Listener
-from ensue.data.files import get_suffix
 from ensue.data.series.frequency import read_frequency
 from ensue.data.series.panel import SeriesSettings
 from ensue.data.tables.number_format import NumberFormat, find_number_formats, holds_numbers
-from ensue.data.tables.numbers import as_float, format_cell
-from ensue.data.tables.rows import SAMPLED_ROWS, WITHOUT_HEADER, check_columns
+from ensue.data.tables.numbers import format_cell
+from ensue.data.tables.rows import SAMPLED_ROWS, check_columns, refuse_data_as_header
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import Source
 from ensue.data.tables.time_columns import find_saved_index, find_time_column, may_be_ids
-from ensue.data.tables.times import TimeFormat, find_time_format, format_time, is_filled, read_time
+from ensue.data.tables.times import TimeFormat, find_time_format, format_time, is_filled
 from ensue.errors import DataError
 
 USUAL_IDS = ("series_id", "item_id", "id")
@@ -195,13 +193,9 @@ def _check_numbers(
 
 def _check_names(source: Source, settings: SeriesSettings, given: Sequence[str]) -> None:
     """Raise DataError for a table without a header, and for a name that is absent or repeated."""
-    columns = source.columns
-    data = all(read_time(column) is not None or as_float(column) is not None for column in columns)
-    # Only formats without a header can start with data; a data frame may number its columns.
-    if data and get_suffix(Path(source.name)) in WITHOUT_HEADER:
-        what = f"the first row holds {', '.join(columns[:3])}, which are not column names"
-        raise DataError(what, where=source.name, hint="add a header row, such as ds,y")
-    check_columns(given, columns, source.name)
+    first = {name: own[:SAMPLED_ROWS] for name, own in source.cells.items()}
+    refuse_data_as_header(source.name, first, given, "ds,y")
+    check_columns(given, source.columns, source.name)
     counts = Counter(
         (settings.time, *settings.target, *settings.known_covariates, *settings.past_covariates)
     )

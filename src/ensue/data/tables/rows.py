@@ -266,17 +266,43 @@ def list_columns(sample: Sequence[Mapping[str, Any]], where: str) -> list[str]:
     return list(dict.fromkeys(name for row in sample for name in row))
 
 
-def refuse_data_as_header(path: Path, sample: Sequence[Mapping[str, Any]]) -> None:
-    """Raise DataError if the first row holds data in place of the names of columns."""
-    names = [name for name in sample[0] if name]
-    again = [name for name in names if any(row[name] == name for row in sample)]
+def count_columns(names: Iterable[str]) -> bool:
+    """Whether names only count the columns, as a data frame without names is saved.
+
+    >>> count_columns(["", "0", "1"]), count_columns(["1", "2"])
+    (True, False)
+    """
+    filled = [name for name in names if name]
+    return filled == [str(place) for place in range(len(filled))]
+
+
+def is_header(cells: Mapping[str, Sequence[Any]], given: Iterable[str]) -> bool:
+    """Whether the first line of a table certainly names its columns, by their first `cells`.
+
+    It holds a name that is `given`, or counts the columns. In a table of numbers alone, the counts
+    may be data, unless an index precedes them.
+    """
+    filled = [one for own in cells.values() for one in own if is_filled(one)]
+    return any(map(cells.__contains__, filter(None, given))) or (
+        count_columns(cells) and ("" in cells or any(as_float(one) is None for one in filled))
+    )
+
+
+def refuse_data_as_header(
+    file: str, cells: Mapping[str, Sequence[Any]], given: Iterable[str], example: str
+) -> None:
+    """Raise DataError if the first line of a file holds data in place of the names of columns."""
+    if get_suffix(Path(file)) not in WITHOUT_HEADER or is_header(cells, given):
+        return
+    names = list(filter(None, cells))
+    again = [name for name in names if name in cells[name]]
+    hint = f"add a header row, such as {example}"
     if all(as_float(name) is not None or read_time(name) is not None for name in names):
         what = f"the first row holds {', '.join(names[:3])}, which are not column names"
-        raise DataError(what, where=f"{path}:1", hint="add a header row, such as id,time,x")
+        raise DataError(what, where=f"{file}:1", hint=hint)
     if again:
         what = f"the first row holds {again[0]!r}, which its column holds again: it names no column"
-        hint = "add a header row, such as id,time,x, or rename that column"
-        raise DataError(what, where=f"{path}:1", hint=hint)
+        raise DataError(what, where=f"{file}:1", hint=f"{hint}, or rename that column")
 
 
 def find_empty(sample: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ensue.data.codecs.tag_schemes import OUTSIDE, split_tag
 from ensue.data.contract import Finding
+from ensue.data.tables.rows import count_columns
 from ensue.errors import DataError, did_you_mean
 
 KINDS = "conllu|columns|tsv|jsonl"
@@ -176,7 +177,7 @@ def find_layout(
     certain = certain or [block for block in sentences if block]
     by = _find_separator([line for block in certain for line in block], by_tab, requested.tagged)
     rows = [[cut(line, by) for line in block] for block in certain]
-    header = not names and bool(rows) and _is_header(rows[0][0], requested)
+    header = not names and bool(rows) and _is_header(rows, requested)
     if header:
         names, rows[0] = rows[0][0], rows[0][1:]
     rows = [block for block in rows if block]
@@ -242,7 +243,8 @@ def _get_global_names(lines: Iterable[str]) -> list[str]:
     return found.group(1).split() if found else []
 
 
-def _is_header(fields: Sequence[str], requested: RequestedColumns) -> bool:
+def _is_header(rows: Sequence[Sequence[Sequence[str]]], requested: RequestedColumns) -> bool:
+    fields = rows[0][0]
     given = {name for name in (requested.word, requested.tag) if name and not name.isdecimal()}
     plain = [field.strip().casefold() for field in fields]
     usual = (
@@ -251,7 +253,10 @@ def _is_header(fields: Sequence[str], requested: RequestedColumns) -> bool:
         and bool(set(plain) & set(WORD_NAMES))
         and len(set(plain)) > 1
     )
-    return usual or bool(given and given <= set(fields))
+    # A data frame without names is saved with counts; a tag "1" would occur again.
+    last = [row[-1] for block in rows for row in block if row]
+    saved = len(fields) > 1 and count_columns(fields) and last.count(fields[-1]) == 1
+    return usual or saved or bool(given and given <= set(fields))
 
 
 def _find_number_column(rows: Sequence[Sequence[Sequence[str]]], least: int, more: int) -> int:
