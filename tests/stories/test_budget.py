@@ -447,17 +447,17 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
 def test_reading_that_leaves_too_little_of_the_minutes_is_told_once_and_early() -> None:
     """Two minutes on 1 GB took five, of which 200 s went into reading; nobody was told before."""
 
-    def told(minutes: float, *readings: Reading) -> list[str]:
+    def told(minutes: float, *readings: tuple[int, int, float]) -> list[str]:
         notes: list[str] = []
         now = time.perf_counter()
-        tell = text_data._warn_of_long_reading(Budget(minutes, now - 10), _notes(notes))
-        for event in readings:
-            tell(event)
+        tell = text_data._report_reading(Budget(minutes, now - 10), _notes(notes))
+        for one in readings:
+            tell(*one)
         return notes
 
-    early, later = Reading(10, 1000, 300.0), Reading(60, 1000, 190.0)
+    early, later = (10, 1000, 300.0), (60, 1000, 190.0)
     assert told(2, early) == []  # too early to know
-    assert told(2, early, later, Reading(500, 1000, 180.0)) == [
+    assert told(2, early, later, (500, 1000, 180.0)) == [
         "reading takes about 200 s, and the whole command about 248 s instead of 120 s; "
         "give a shorter text or increase --minutes to train longer"
     ]

@@ -65,7 +65,8 @@ def prepare(
     of large data go to files in the folder `cache`. Raises DataError if the data cannot be used.
     """
     findings: list[Finding] = []
-    sources = _open_sources(paths, data, Listener(findings.append))
+    sentences = getattr(codec, "name", "") == "tokens"
+    sources = _open_sources(paths, data, sentences, Listener(findings.append))
     total = PASSES * sum(path.stat().st_size for path in sources.files)
     progress = ReadingProgress(
         total, _time(sources.main, codec) if total >= LONG else None, on_read
@@ -142,9 +143,11 @@ class _Sources:
         return cache / f"{part}.steps.symbol.npy"
 
 
-def _open_sources(paths: Sequence[Path], data: DataSettings, listener: Listener) -> _Sources:
+def _open_sources(
+    paths: Sequence[Path], data: DataSettings, sentences: bool, listener: Listener
+) -> _Sources:
     by_part = get_part_files("all", paths, data, listener)
-    kind, main = data.reader(by_part["all"], listener)
+    kind, main = data.reader(by_part["all"], listener, sentences)
     resolved = data.model_copy(update={"format": kind})
     given = {
         part: resolved.reader(by_part[part], listener)[1] for part in HELD_OUT if part in by_part

@@ -44,11 +44,16 @@ class DataSettings(PartFiles):
     max_characters: int = Field(1_000_000, ge=1)
     """Upper limit of validation and test part, in characters."""
 
-    def reader(self, files: Sequence[Path], listener: Listener) -> tuple[TextFormat, Reader]:
-        """Return the format and the reader of these files; reports a guessed format."""
+    def reader(
+        self, files: Sequence[Path], listener: Listener, sentences: bool = False
+    ) -> tuple[TextFormat, Reader]:
+        """Return the format and the reader of these files; reports a guessed format.
+
+        With `sentences`, tokens are read line by line, as lmplz does, if no line is blank.
+        """
         kind = self.format
         if kind == "auto":
-            kind = guess_format(files, self.encoding)
+            kind = guess_format(files, self.encoding, sentences)
             hint = "choose another format with --set data.format=text|lines|table"
             hint += ", or --format steps for a row per step" * (kind == "table")
             listener.report(files[0], f"read as {DESCRIBED[kind]}", hint)

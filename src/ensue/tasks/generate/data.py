@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isfinite
 
 from ensue.data.dataset import Prepared
-from ensue.data.prepare import LONG, prepare
+from ensue.data.prepare import LONG, OnRead, prepare
 from ensue.data.text_parts import TextParts
 from ensue.tasks.cached import DataSource, Sources
 from ensue.tasks.demos import DEMOS
 from ensue.tasks.fitting import Budget
 from ensue.tasks.generate.pretrained import choose_codec
 from ensue.tasks.generate.settings import GenerateSettings
-from ensue.training.contract import Callback, Event, Note, Reading
+from ensue.training.contract import Callback, Note, Reading
 
 EARLY = 0.03
 """Share of the data that is read before the time for the rest is estimated."""
@@ -25,7 +24,6 @@ def _read(settings: GenerateSettings, sources: Sources) -> Prepared[TextParts]:
     reading = settings.data
     if sources.demo:
         reading = reading.model_copy(update={"format": DEMOS[sources.demo].format})
-    on_event = _warn_of_long_reading(Budget.of(settings.training), sources.on_event)
     return prepare(
         sources.files,
         reading,
@@ -34,51 +32,32 @@ def _read(settings: GenerateSettings, sources: Sources) -> Prepared[TextParts]:
         # Records have no context; one long text must be longer than the one it has.
         context=getattr(settings.training.batching, "sequence_length", 0),
         cache=sources.cache,
-        on_read=_report_reading(on_event),
+        on_read=_report_reading(Budget.of(settings.training), sources.on_event),
     )
 
 
 DATA = DataSource("generate", "text", GenerateSettings, TextParts, _read)
 
 
-def _warn_of_long_reading(budget: Budget, on_event: Callback) -> Callback:
-    """Add a note, early and once, if reading leaves too little of the minutes for the rest."""
-    reported = not isfinite(budget.minutes)
+def _report_reading(budget: Budget, on_event: Callback) -> OnRead:
+    """Report the progress of reading a large text, with one note if that takes too long.
 
-    def report(event: Event) -> None:
-        nonlocal reported
-        on_event(event)
-        if (
-            reported
-            or not isinstance(event, Reading)
-            or event.left is None
-            or event.done < EARLY * event.total
-        ):
-            return
-        reported, minutes = True, 60 * budget.minutes
-        if (total := budget.expected_total(event.left)) > LATE * minutes:
-            what = (
-                f"reading takes about {budget.spent + event.left:,.0f} s, and the whole "
-                f"command about {total:,.0f} s"
-            )
-            on_event(
-                Note(
-                    f"{what} instead of {minutes:,.0f} s; give a shorter text or increase "
-                    f"--minutes to train longer"
-                )
-            )
-
-    return report
-
-
-def _report_reading(on_event: Callback) -> Callable[[int, int, float | None], None]:
-    """Report the progress of reading a large text at every percent."""
-    reported = 0
+    The note comes early: reading leaves too little of the minutes for the rest.
+    """
+    estimated, seconds = not isfinite(budget.minutes), 60 * budget.minutes
 
     def report(done: int, total: int, left: float | None) -> None:
-        nonlocal reported
-        if total >= LONG and done * 100 // total > reported:
-            reported = done * 100 // total
+        nonlocal estimated
+        if total >= LONG:
             on_event(Reading(done, total, left))
+        if estimated or left is None or done < EARLY * total:
+            return
+        estimated = True
+        if (expected := budget.expected_total(left)) > LATE * seconds:
+            what = (
+                f"reading takes about {budget.spent + left:,.0f} s, and the whole command about "
+                f"{expected:,.0f} s instead of {seconds:,.0f} s"
+            )
+            on_event(Note(f"{what}; give a shorter text or increase --minutes to train longer"))
 
     return report

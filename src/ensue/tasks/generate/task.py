@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ensue.data.files import find_files
-from ensue.data.settings import guess_format
 from ensue.models.names import is_network, resize
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import SizeName, assign, find_flags
@@ -26,6 +25,7 @@ from ensue.tasks.proposal import (
     load_config,
     read_config,
     with_budget,
+    with_model,
 )
 
 LEARNING_RATES: dict[SizeName, float] = {
@@ -49,20 +49,24 @@ def _propose(choices: Choices) -> Proposal:
     settings, values = load_config(GenerateSettings, choices)
     reasons: list[str] = []
     settings, values = start_from(settings, values, choices, reasons)
-    if choices.model is not None:
-        settings = change(settings, model=MODELS.resolve(choices.model))
-    elif "model" not in values:
-        settings = change(settings, model=MODELS.resolve("lstm"))
+    default = None
+    if choices.model is None and "model" not in values:
+        default = "lstm"
         reasons.append(
             "model lstm: the usual recurrent network, and the fastest here (choose with --model)"
         )
+    settings = with_model(settings, choices, MODELS, default)
     if choices.codec is not None:
         settings = change(settings, codec=choices.codec)
     elif "codec" not in values:
         reasons.append("codec characters: fits any text (choose with --codec)")
-    settings = _with_size(settings, choices, values, reasons)
-    settings = with_budget(settings, choices)
-    settings = _with_format(apply_overrides(settings, choices), choices.data, reasons)
+    size = choices.size
+    if size is None and "model" not in values and is_network(settings.model):
+        size, why = _choose_size(choices.data)
+        reasons.append(f"size {size}: {why} (choose with --size)")
+    if size is not None:
+        settings = _with_size(settings, size, values)
+    settings = apply_overrides(with_budget(settings, choices), choices)
     if settings.pretrained:
         refuse_contradictions(settings)
     if isinstance(settings.model, SequenceSettings):
@@ -70,52 +74,25 @@ def _propose(choices: Choices) -> Proposal:
     return finish(settings, reasons, choices)
 
 
-def _with_format(
-    settings: GenerateSettings, data: Sequence[Path], reasons: list[str]
-) -> GenerateSettings:
-    """Read tokens line by line, as lmplz does, if no line is blank."""
-    if (
-        settings.codec.name != "tokens"
-        or settings.data.format != "auto"
-        or demo_name(data, "generate", "text")
-    ):
-        return settings
-    guessed = guess_format(find_files(data), settings.data.encoding, sentences=True)
-    if guessed == "lines":
-        reasons.append(
-            "data.format lines: each line of tokens is a sentence, as for lmplz (or "
-            "--set data.format=text)"
-        )
-        return assign(settings, "data.format=lines")
-    return settings
+def _choose_size(data: Sequence[Path]) -> tuple[SizeName, str]:
+    """Choose a size that trains in a few minutes on a laptop, and give the reason."""
+    if demo_name(data, "generate", "text"):
+        return "small", "trains in a few minutes"
+    amount = sum(file.stat().st_size for file in find_files(data))
+    size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
+    return size, f"the data has {amount:,} bytes"
 
 
 def _with_size(
-    settings: GenerateSettings, choices: Choices, values: Mapping[str, Any], reasons: list[str]
+    settings: GenerateSettings, size: SizeName, values: Mapping[str, Any]
 ) -> GenerateSettings:
-    """Set the network's size and its learning rate, unless the settings file (`values`) does."""
-    size = choices.size
-    if size is None:
-        if "model" in values or not is_network(settings.model):
-            return settings
-        size, reason = _size_for(choices.data)
-        reasons.append(reason)
-    model, training = resize(settings.model, size), settings.training
-    if "learning_rate" not in values.get("training", {}).get("optimiser", {}):
-        cell = getattr(getattr(model, "body", None), "cell", None)
-        rate = LEARNING_RATES[size] * (UNGATED_SHARE if cell in UNGATED else 1)
-        optimiser = training.optimiser.model_copy(update={"learning_rate": rate})
-        training = training.model_copy(update={"optimiser": optimiser})
-    return change(settings, model=model, training=training)
-
-
-def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
-    """Choose a size that trains in a few minutes on a laptop."""
-    if demo_name(data, "generate", "text"):
-        return "small", "size small: trains in a few minutes (choose with --size)"
-    amount = sum(file.stat().st_size for file in find_files(data))
-    size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
-    return size, f"size {size}: the data has {amount:,} bytes (choose with --size)"
+    """Set the network's size, and its learning rate unless the settings file (`values`) does."""
+    settings = change(settings, model=resize(settings.model, size))
+    if "learning_rate" in values.get("training", {}).get("optimiser", {}):
+        return settings
+    cell = getattr(getattr(settings.model, "body", None), "cell", None)
+    rate = LEARNING_RATES[size] * (UNGATED_SHARE if cell in UNGATED else 1)
+    return assign(settings, f"training.optimiser.learning_rate={rate}")
 
 
 TASK = make_task(TRAINING, _propose, open_text, kinds={"steps": STEPS})
