@@ -38,7 +38,24 @@ class Loss:
         return sum(self.penalties.values(), cost)
 
 
-class Autoregressive(ABC):
+class Model(ABC):
+    """What every model has: fitted parameters, which are saved as named arrays."""
+
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """Number of fitted parameters."""
+
+    @abstractmethod
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Return all fitted parameters, as named arrays for `weights.safetensors`."""
+
+    @abstractmethod
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
+
+
+class Autoregressive(Model):
     """A resumable map from past symbols to the distribution of the next one.
 
     Symbols are ids below `size`, the number of symbols that can come next. The id `size` itself is
@@ -60,19 +77,6 @@ class Autoregressive(ABC):
         The distribution has batch shape (batch, time), `log_prob` of ids and `probs` (batch, time,
         size).
         """
-
-    @property
-    @abstractmethod
-    def parameter_count(self) -> int:
-        """Number of fitted parameters."""
-
-    @abstractmethod
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return all fitted parameters, as named arrays for `weights.safetensors`."""
-
-    @abstractmethod
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
 
     def advance(self, inputs: Tensor, state: State) -> State:
         """Return the state after inputs (batch, time), without any distribution where it can."""
@@ -101,7 +105,7 @@ class Autoregressive(ABC):
         return Loss(nats.sum(1), batch.counts), state
 
 
-class StepModel(ABC):
+class StepModel(Model):
     """A resumable map from past steps of several fields to the distribution of the next one.
 
     The law is that of `Autoregressive`, with steps in place of ids.
@@ -121,19 +125,6 @@ class StepModel(ABC):
 
         The distribution has batch shape (batch, time).
         """
-
-    @property
-    @abstractmethod
-    def parameter_count(self) -> int:
-        """Number of fitted parameters."""
-
-    @abstractmethod
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return all fitted parameters, as named arrays for `weights.safetensors`."""
-
-    @abstractmethod
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
 
     def start(self, rows: int, device: torch.device | None = None) -> Steps:
         """Return the input before the first step, (rows, 1)."""
@@ -160,7 +151,7 @@ class StepModel(ABC):
         return Loss(nats.sum(1), batch.counts, objective.sum(1)), ()
 
 
-class Predictor(ABC):
+class Predictor(Model):
     """A map from whole examples to the distribution of their target: a label, tags or future steps.
 
     The target is the field "target" of a batch. Models fitted in closed form, and boosted trees,
@@ -173,19 +164,6 @@ class Predictor(ABC):
 
         Its batch shape is (batch,), or (batch, time) where each step has its own target.
         """
-
-    @property
-    @abstractmethod
-    def parameter_count(self) -> int:
-        """Number of fitted parameters."""
-
-    @abstractmethod
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return all fitted parameters, as named arrays for `weights.safetensors`."""
-
-    @abstractmethod
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Return the loss of each row. A Predictor has no state, so `()` comes out."""

@@ -26,7 +26,7 @@ from ensue.errors import RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram import Ngram
 from ensue.models.ngram.distribution import NextSymbol
-from ensue.models.parameters import get_device
+from ensue.models.parameters import get_device, join_arrays, select_arrays
 from ensue.models.pool import MixtureSettings
 from ensue.state import State, reset_rows
 
@@ -134,18 +134,16 @@ class Mixture(Autoregressive):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return the arrays of both models, and the weights."""
-        network = {f"network.{name}": array for name, array in self.network.arrays().items()}
-        ngram = {f"ngram.{name}": array for name, array in self.ngram.arrays().items()}
-        return network | ngram | {"weights": self.weights.numpy().copy()}
+        parts = {"network": self.network, "ngram": self.ngram}
+        return join_arrays(parts.items()) | {"weights": self.weights.numpy().copy()}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if the weights have another shape."""
         if "weights" not in arrays or arrays["weights"].shape != (2, FEATURES):
             what = f"the saved mixture has no 2 x {FEATURES} weights"
             raise RunError(what, hint="train it again with this version")
-        for prefix, part in (("network.", self.network), ("ngram.", self.ngram)):
-            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            part.load(own)
+        self.network.load(select_arrays(arrays, "network."))
+        self.ngram.load(select_arrays(arrays, "ngram."))
         self.weights = torch.from_numpy(np.array(arrays["weights"], dtype=np.float64))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from ensue.atomic_io import damage_error, format_errors
 from ensue.batch import Batch
 from ensue.errors import RunError
+from ensue.models.contract import Model
 
 CHUNK = 1 << 20
 """Numbers per chunk of the check for non-finite values, which bounds its memory."""
@@ -35,6 +36,9 @@ ALLOCATORS = {
     torch.tensor,
 }
 """Torch functions that allocate numbers."""
+
+Kinds = dict[str, tuple[str, tuple[int, ...]]]
+"""Of each array by name: the kind of number ("f", "i"), and the shape."""
 
 
 @contextmanager
@@ -61,8 +65,7 @@ class _AllocationLimit(TorchFunctionMode):
             except (RuntimeError, TypeError):  # more than can be said
                 self.left = -1
             if self.left < 0:
-                what = "the settings need more weights than are saved"
-                raise RunError(what, where=self.where, hint="use the settings of its training")
+                raise mismatch("the settings need more weights than are saved").at(self.where)
         return func(*args, **given)
 
 
@@ -86,6 +89,30 @@ def _chunks(array: np.ndarray) -> Iterator[np.ndarray]:
     return (flat[begin : begin + CHUNK] for begin in range(0, len(flat), CHUNK))
 
 
+def mismatch(what: str) -> RunError:
+    """Build the error of saved arrays that are not those of the model that loads them."""
+    return RunError(what, hint="use the settings of its training")
+
+
+def kinds_and_shapes(arrays: Mapping[str, np.ndarray]) -> Kinds:
+    """Return the kind of number and the shape of each array, to compare with those expected."""
+    return {name: (array.dtype.kind, array.shape) for name, array in arrays.items()}
+
+
+def join_arrays(parts: Iterable[tuple[object, Model]]) -> dict[str, np.ndarray]:
+    """Return the arrays of models that another one consists of, each as PART.NAME."""
+    return {
+        f"{part}.{name}": array for part, model in parts for name, array in model.arrays().items()
+    }
+
+
+def select_arrays(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Select the arrays whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): one for name, one in arrays.items() if name.startswith(prefix)
+    }
+
+
 class ParameterMixin(nn.Module):
     """Mixin for models trained by gradient: their parameters, by name, are what is saved."""
 
@@ -106,13 +133,11 @@ class ParameterMixin(nn.Module):
         """Load every parameter. Raises RunError if one is missing, unknown or of another shape."""
         own = dict(self.named_parameters())
         if unexpected := sorted(own.keys() ^ arrays.keys()):
-            what = f"the saved weights and the network differ in {unexpected[0]!r}"
-            raise RunError(what, hint="use the settings of its training")
+            raise mismatch(f"the saved weights and the network differ in {unexpected[0]!r}")
         for name, parameter in own.items():
             if parameter.shape != arrays[name].shape:
                 shapes = f"{list(arrays[name].shape)}, and the network has {list(parameter.shape)}"
-                what = f"the saved {name!r} is {shapes}"
-                raise RunError(what, hint="use the settings of its training")
+                raise mismatch(f"the saved {name!r} is {shapes}")
             parameter.copy_(torch.from_numpy(np.array(arrays[name])))
 
 
@@ -127,15 +152,9 @@ class ArrayMixin:
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load the tensors. Raises RunError if one is missing, unknown or of another shape."""
-        own, saved = (
-            {name: (one.shape, one.dtype.kind) for name, one in arrays.items()}
-            for arrays in (self.arrays(), arrays)
-        )
-        if unexpected := sorted(
-            name for name in own.keys() | saved.keys() if own.get(name) != saved.get(name)
-        ):
-            what = f"the saved {unexpected[0]!r} does not fit the model"
-            raise RunError(what, hint="use the settings of its training")
+        own, saved = kinds_and_shapes(self.arrays()), kinds_and_shapes(arrays)
+        if unexpected := sorted(name for name, _ in own.items() ^ saved.items()):
+            raise mismatch(f"the saved {unexpected[0]!r} does not fit the model")
         for name, array in arrays.items():
             setattr(self, name, torch.from_numpy(np.array(array)))
 

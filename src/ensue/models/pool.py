@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ensue.errors import RunError
+from ensue.models.parameters import join_arrays, select_arrays
 from ensue.settings import Settings
 
 Nats = NDArray[np.float64]
@@ -72,10 +73,7 @@ class Pool:
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return the arrays of all members, each with its number before its name, and its own."""
-        found = {WEIGHTS: self.weights, **self.extra}
-        for number, one in enumerate(self.members):
-            found |= {f"{number}.{name}": array for name, array in one.arrays().items()}
-        return found
+        return {WEIGHTS: self.weights, **self.extra, **join_arrays(enumerate(self.members))}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Load what `arrays` returned.
@@ -84,7 +82,8 @@ class Pool:
         """
         rest = dict(arrays)
         for number, one in enumerate(self.members):
-            one.load({name: rest.pop(f"{number}.{name}") for name in select(arrays, f"{number}.")})
+            own = select_arrays(arrays, f"{number}.")
+            one.load({name: rest.pop(f"{number}.{name}") for name in own})
         shapes = {name: one.shape for name, one in {WEIGHTS: self.weights, **self.extra}.items()}
         if {name: one.shape for name, one in rest.items()} != shapes:
             raise RunError("the saved mixture has other members", hint=HINT)
@@ -92,13 +91,6 @@ class Pool:
         if weights.min() < 0 or np.abs(weights.sum(0) - 1).max() > EXACT:
             raise RunError("the saved weights of the mixture are not a distribution", hint=HINT)
         self.weights, self.extra = weights, {name: np.array(one) for name, one in rest.items()}
-
-
-def select(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """Select the arrays whose names begin with a prefix, without it."""
-    return {
-        name.removeprefix(prefix): one for name, one in arrays.items() if name.startswith(prefix)
-    }
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from ensue.data.codecs.text import SYMBOL
 from ensue.data.contract import Codec
 from ensue.errors import RunError, SettingError
 from ensue.models.classifier import Classifier, ClassifierSettings
-from ensue.models.parameters import load_into
-from ensue.models.pool import select
+from ensue.models.parameters import load_into, select_arrays
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.settings import read_stored
 from ensue.tasks.cached import CODEC
@@ -53,7 +52,7 @@ class Pretrained:
         if self.run.read_note():
             # A run that holds its n-gram has the network in its checkpoint alone.
             checkpoint = self.run.checkpoint()
-            arrays = select(arrays, "network.") or (checkpoint.best if checkpoint else {})
+            arrays = select_arrays(arrays, "network.") or (checkpoint.best if checkpoint else {})
         load_into(network, arrays, str(self.run.path / WEIGHTS))
         return network.eval()
 

@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from ensue.errors import RunError
 from ensue.models.baselines.ridge import Windows, residual_spread
 from ensue.models.baselines.window_features import (
     Array,
@@ -23,6 +22,7 @@ from ensue.models.baselines.window_features import (
 )
 from ensue.models.contract import Predictor
 from ensue.models.forecaster_contract import Forecasting, Sizes
+from ensue.models.parameters import mismatch
 from ensue.settings import Settings
 
 MIN_LEAF = 20
@@ -143,8 +143,7 @@ class Boosting(WindowModel, Predictor, Forecasting):
         """Return the scaled forecasts, and the spread of their errors."""
         rows = self._rows(window_features(fields, self.sizes))
         if self._arrays["feature"].max(initial=-1) >= rows.shape[1]:
-            what = "the saved trees need more features than there are"
-            raise RunError(what, hint="use the settings of its training")
+            raise mismatch("the saved trees need more features than there are")
         added = self._sum_trees(rows, 0, len(self._arrays["roots"]))
         return self._arrays["start"] + added, self._arrays["spread"]
 

@@ -19,9 +19,10 @@ from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
 from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
-from ensue.errors import RunError, SettingError
+from ensue.errors import SettingError
 from ensue.models.baselines.dtw_kernel import compute_distances, downsample
 from ensue.models.contract import Predictor
+from ensue.models.parameters import kinds_and_shapes, mismatch
 from ensue.settings import Settings
 
 OTHER = "choose another model"
@@ -162,23 +163,20 @@ class DTW(Predictor):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
-        shapes = {name: array.shape for name, array in arrays.items()}
-        count, longest = (*shapes.get("examples", ()), 0, 0)[:2]
+        saved = kinds_and_shapes(arrays)
+        count, longest = (*np.shape(arrays.get("examples", 0)), 0, 0)[:2]
         expected = {
-            "examples": (count, longest, self.channels),
-            "lengths": (count,),
-            "labels": (count,),
-            "chosen": (3,),
+            "examples": ("f", (count, longest, self.channels)),
+            "lengths": ("i", (count,)),
+            "labels": ("i", (count,)),
+            "chosen": ("f", (3,)),
         }
-        kinds = {"examples": "f", "lengths": "i", "labels": "i", "chosen": "f"}
         if (
-            shapes != expected
-            or {name: array.dtype.kind for name, array in arrays.items()} != kinds
+            saved != expected
             or not set(arrays["labels"]) <= {*range(self.classes)}
             or max(arrays["lengths"]) > longest
         ):
-            what = "the saved nearest neighbours are of other steps or labels"
-            raise RunError(what, hint="use the settings of its training")
+            raise mismatch("the saved nearest neighbours are of other steps or labels")
         for name in ("examples", "lengths", "labels"):
             setattr(self, name, torch.from_numpy(np.array(arrays[name])))
         self.window, self.temperature, self.uniform_share = map(float, arrays["chosen"])

@@ -22,7 +22,7 @@ from ensue.batch import Batch
 from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
 from ensue.data.labelled import Fields
-from ensue.errors import RunError, SettingError
+from ensue.errors import SettingError
 from ensue.models.baselines.linear import (
     convergence_notes,
     distribution,
@@ -32,6 +32,7 @@ from ensue.models.baselines.linear import (
 )
 from ensue.models.baselines.ngram_presence import Folded, Grams, unit_scale
 from ensue.models.contract import Predictor
+from ensue.models.parameters import Kinds, kinds_and_shapes, mismatch
 from ensue.settings import Settings
 
 C_FACTOR = 3.0
@@ -229,21 +230,16 @@ class NBSVM(Predictor):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
-        shapes: dict[str, tuple[int, ...]] = {"bias": (self.size,), "spread": (1,)}
+        expected: Kinds = {"bias": ("f", (self.size,)), "spread": ("f", (1,))}
         grams = {}
         for field, size in self.shape.symbols.items():
             lengths = takewhile(arrays.__contains__, (f"grams.{field}.{n}" for n in count(1)))
             grams[field] = Grams(size, [np.array(arrays[name]) for name in lengths])
-            shapes |= {
-                f"grams.{field}.{n}": keys.shape for n, keys in enumerate(grams[field].keys, 1)
-            }
-        shapes["weight"] = sum(one.count for one in grams.values()), self.size
-        kinds = {name: "f" if name in SAVED else "i" for name in shapes}
-        if kinds != {name: array.dtype.kind for name, array in arrays.items()} or shapes != {
-            name: array.shape for name, array in arrays.items()
-        }:
-            what = "the saved linear model is of other symbols or labels"
-            raise RunError(what, hint="use the settings of its training")
+            for n, keys in enumerate(grams[field].keys, 1):
+                expected[f"grams.{field}.{n}"] = "i", keys.shape
+        expected["weight"] = "f", (sum(one.count for one in grams.values()), self.size)
+        if kinds_and_shapes(arrays) != expected:
+            raise mismatch("the saved linear model is of other symbols or labels")
         self.grams = grams
         self.weight, self.bias, self.spread = (
             torch.from_numpy(np.array(arrays[name])) for name in SAVED

@@ -16,10 +16,16 @@ from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled import Fields
-from ensue.errors import RunError, SettingError
+from ensue.errors import SettingError
 from ensue.models.contract import Autoregressive, Predictor
 from ensue.models.ngram import NgramSettings, count
 from ensue.models.ngram import fit as fit_ngram
+from ensue.models.parameters import (
+    join_arrays,
+    kinds_and_shapes,
+    mismatch,
+    select_arrays,
+)
 from ensue.settings import Settings
 
 ROWS = 512
@@ -183,30 +189,16 @@ class NgramBayes(Predictor):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return each label's arrays as LABEL.NAME, the label counts, and the exponent."""
-        found = {"counts": self.counts, "likelihood_exponent": np.array([self.exponent])}
-        for label, model in enumerate(self.models):
-            found |= {f"{label}.{name}": array for name, array in model.arrays().items()}
-        return found
+        own = {"counts": self.counts, "likelihood_exponent": np.array([self.exponent])}
+        return own | join_arrays(enumerate(self.models))
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
-        counts, exponent = (
-            arrays.get(name, np.zeros(0)) for name in ("counts", "likelihood_exponent")
-        )
-        labels = {name.partition(".")[0] for name in arrays} - {"counts", "likelihood_exponent"}
-        if (
-            counts.shape != (self.size,)
-            or exponent.shape != (1,)
-            or (counts.dtype.kind, exponent.dtype.kind) != ("i", "f")
-            or labels != set(map(str, range(self.size)))
-        ):
-            what = "the saved models are of other labels"
-            raise RunError(what, hint="use the settings of its training")
+        own = {name: arrays[name] for name in arrays if "." not in name}
+        labels = {name.partition(".")[0] for name in arrays} - own.keys()
+        expected = {"counts": ("i", (self.size,)), "likelihood_exponent": ("f", (1,))}
+        if kinds_and_shapes(own) != expected or labels != set(map(str, range(self.size))):
+            raise mismatch("the saved models are of other labels")
         for label, model in enumerate(self.models):
-            own = {
-                name.partition(".")[2]: array
-                for name, array in arrays.items()
-                if name.startswith(f"{label}.")
-            }
-            model.load(own)
-        self.counts, self.exponent = np.array(counts), float(exponent[0])
+            model.load(select_arrays(arrays, f"{label}."))
+        self.counts, self.exponent = np.array(own["counts"]), float(own["likelihood_exponent"][0])

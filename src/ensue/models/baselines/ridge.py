@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from ensue.errors import RunError
 from ensue.models.baselines.window_features import (
     LIMIT,
     Array,
@@ -22,6 +21,7 @@ from ensue.models.baselines.window_features import (
 )
 from ensue.models.contract import Predictor
 from ensue.models.forecaster_contract import Forecasting, Sizes
+from ensue.models.parameters import mismatch
 from ensue.settings import Settings
 
 PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
@@ -188,7 +188,6 @@ class Ridge(WindowModel, Predictor, Forecasting):
         columns = self.horizon * self.sizes.channels
         names = ["anchor", "penalty", "spread", "weights"]
         if sorted(arrays) != names or arrays["weights"].shape[1] != columns:
-            what = "the saved weights are not those of this model"
-            raise RunError(what, hint="use the settings of its training")
+            raise mismatch("the saved weights are not those of this model")
         self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}

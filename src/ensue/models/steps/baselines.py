@@ -22,6 +22,7 @@ from ensue.fields import Fields, Steps
 from ensue.heads.contract import StepDistribution, draw_symbols
 from ensue.heads.numbers.student import UncheckedStudentT, draw_student
 from ensue.models.contract import StepModel
+from ensue.models.parameters import mismatch
 from ensue.models.steps.transitions import Transitions
 from ensue.settings import Settings
 from ensue.state import State
@@ -274,15 +275,10 @@ class StepBaseline(StepModel):
             symbols = []
         whole = len(symbols) == len(sizes) and len(arrays) == len(own) + 3 * len(sizes)
         if found != shapes or not numbers or not whole or (arrays["scale"] <= 0).any():
-            raise RunError(
-                "the saved arrays are those of another model",
-                hint="use the settings of its training",
-            )
+            raise mismatch("the saved arrays are those of another model")
         if (arrays["freedom"] <= 0).any():
-            raise RunError(
-                "the saved degrees of freedom are not positive",
-                hint="use the arrays of its training",
-            )
+            what = "the saved degrees of freedom are not positive"
+            raise RunError(what, hint="use the arrays of its training")
         self._arrays = {name: np.array(array) for name, array in own.items()}
         self._symbols = symbols
 
