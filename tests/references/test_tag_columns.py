@@ -8,6 +8,7 @@ import pytest
 from ensue.cli.main import main
 from ensue.data.contract import Listener
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.errors import DataError
 
 MULTICONER = (
     "# id 2265b1f5\tdomain=train\nElif _ _ B-PER\nmoved _ _ O\n\n"
@@ -178,8 +179,20 @@ def test_spans_with_brackets_become_iob(tmp_path):
     tags = [["B-PER", "I-PER", "B-LOC", "O"], ["O", "B-PER", "I-PER", "I-PER"]]
     found = read(tmp_path, rows)
     assert [[tag for _, tag in one] for one in found if isinstance(one, list)] == tags
+    single = read(tmp_path, "a (PERSON)\nb *\n\nc *\nd (PERSON)\n")
+    assert [[tag for _, tag in one] for one in single[:2]] == [["B-PERSON", "O"], ["O", "B-PERSON"]]
+    assert read(tmp_path, "a (PER)\n\nb (LOC)\n")[:2] == [[("a", "B-PER")], [("b", "B-LOC")]]
+    assert read(tmp_path, "a *\nb *\n")[0] == [("a", "O"), ("b", "O")]
     nested = read(tmp_path, "a (TOP(NP*\nb *)\nc *\nd (VP*))\n")
     assert [tag for _, tag in nested[0]] == ["(TOP(NP*", "*)", "*", "(VP*))"]
+
+
+@pytest.mark.parametrize("tag", ["(A(B*", "(A)(B)", "A"])
+def test_a_tag_that_is_no_single_span_is_refused(tag, tmp_path):
+    """It was learned as a tag of its own, and the span after it had the type of another."""
+    rows = "a (A*\nb *)\n\n" * 10_000
+    with pytest.raises(DataError, match=r"conll:30001: the tag '.*' is no single span"):
+        read(tmp_path, f"{rows}c {tag}\n")
 
 
 def test_counted_columns_are_a_header(tmp_path):

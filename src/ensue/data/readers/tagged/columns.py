@@ -29,7 +29,7 @@ DOCUMENT = re.compile(r"#(begin|end) document\b")
 NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
 """Number of a multiword token, or of a word that is not in the text."""
 BRACKETS = re.compile(r"(?:\(([^()*\s]+))?\*?(\)?)")
-"""A span begins, continues or ends; nested spans are written differently and stay unchanged."""
+"""A span begins, continues or ends; in columns with nested spans all tags stay unchanged."""
 WORD_NAMES = ("token", "tokens", "word", "words", "form", "text")
 TAG_NAMES = (
     "tag",
@@ -216,7 +216,10 @@ def find_layout(
 
 
 def _are_bracketed(values: frozenset[str]) -> bool:
-    return "*" in values and len(values) > 2 and all(BRACKETS.fullmatch(value) for value in values)
+    # A file may hold no span, and no other tags are brackets and asterisks alone.
+    return all(BRACKETS.fullmatch(value) for value in values) and any(
+        "*" in v or "(" in v for v in values
+    )
 
 
 def blocks(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -366,16 +369,19 @@ class Columns:
             hint = "write both" if self.tagged else "write it, or leave the line out"
             raise DataError(what, where=where, hint=hint)
         if layout.brackets and self.tagged:
-            return word, self._as_iob(tag.strip(), words)
+            return word, self._as_iob(tag.strip(), words, where)
         tag = self.tags.setdefault(tag.strip(), tag.strip())
         if layout.count and not line.startswith("#") and len(self.known) < KNOWN:
             self.known[line] = word, tag
         return word, tag
 
-    def _as_iob(self, tag: str, words: int) -> str:
-        """Convert a tag with brackets to IOB2; other tags stay unchanged."""
+    def _as_iob(self, tag: str, words: int, where: str) -> str:
+        """Convert a tag with brackets to IOB2. Raises DataError for several at one word."""
         if (match := BRACKETS.fullmatch(tag)) is None:
-            return tag
+            what = f"the tag {tag!r} is no single span in brackets, as those before it are"
+            raise DataError(
+                what, where=where, hint="give a word the begin of one span, such as (PER*"
+            )
         begins, ends = match.groups()
         kind = begins or (self.inside if words else "")
         self.inside = "" if ends else kind
