@@ -69,7 +69,7 @@ MAKE = {GENERATE: text, CLASSIFY: labels, TAG: tags, FORECAST: series}
 NETWORK = {GENERATE: "lstm", CLASSIFY: "lstm", TAG: "lstm", FORECAST: "lstm"}
 FITTED = {GENERATE: "ngram", CLASSIFY: "ngram-bayes", TAG: "hmm", FORECAST: "ridge"}
 FAULTS = [
-    (GENERATE, NETWORK, text_training, "fit_ngram_baseline"),
+    (GENERATE, NETWORK, text_training, "fit_ngram"),
     (GENERATE, NETWORK, text_training, "fit_mixture_to_text"),
     (GENERATE, NETWORK, sampling, "score"),
     (GENERATE, NETWORK, text_training, "count_affordable"),
@@ -247,7 +247,7 @@ def test_what_fails_before_there_is_a_model_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    monkeypatch.setattr(text_training, "fit_ngram_baseline", failing(KeyError("odd")))
+    monkeypatch.setattr(text_training, "fit_ngram", failing(KeyError("odd")))
     with pytest.raises(KeyError):
         ensue.train(GENERATE, text(tmp_path), out=out, model="ngram")
     assert not out.exists()

@@ -104,7 +104,7 @@ def test_a_share_cuts_the_order_and_then_the_text(monkeypatch: pytest.MonkeyPatc
     )
     assert small is not None
     assert 10_000 <= small.symbols < len(train)
-    told = rivals.note_cuts(small, train, NgramSettings(), Share(30, 10**9))[0]
+    told = small.describe_cuts(train, NgramSettings(), Share(30, 10**9))
     assert told.endswith(
         f"up to order {small.highest_order}, to stay within its share of 1.0 GB and 30 s"
     )

@@ -188,13 +188,13 @@ def test_the_n_gram_is_fitted_on_the_threads_that_are_written_down(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     found: list[int] = []
-    true = text_training.fit_ngram_baseline
+    true = text_training.fit_ngram
 
     def count(*given: Any) -> Any:
         found.append(torch.get_num_threads())
         return true(*given)
 
-    monkeypatch.setattr(text_training, "fit_ngram_baseline", count)
+    monkeypatch.setattr(text_training, "fit_ngram", count)
     before = torch.get_num_threads()
     settings = ["training.hardware.threads=3", *([] if model == "ngram" else ["steps=2"])]
     api.train(

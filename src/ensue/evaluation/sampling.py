@@ -53,6 +53,16 @@ class ScoredText:
             stretches = np.stack([ends[chosen], ends[chosen + 1]], 1)
         return ScoredText(_cut(full, stretches), full, stretches)
 
+    def describe(self) -> str:
+        """Say how much of the test part is scored; empty if it is all."""
+        if self.stretches is None:
+            return ""
+        sample = f"{len(self.text):,} of its {len(self.full):,} symbols, evenly spread"
+        return (
+            f"the test part is scored on {sample}, to stay within the time; "
+            f"`ensue evaluate RUN` scores all of it"
+        )
+
     @property
     def read_count(self) -> int:
         """Number of symbols that are read to score it, including the warm-up."""

@@ -66,9 +66,11 @@ class Plan:
     expected_cost: str = ""
     """Expected memory and time, in words; empty for a small text."""
 
-    def cuts(self, train: Corpus, settings: NgramSettings) -> bool:
-        """Whether less is counted than the settings allow."""
-        return self.symbols < len(train) or self.highest_order < settings.highest_order
+    def describe_cuts(self, train: Corpus, settings: NgramSettings, share: Share) -> str:
+        """Say what the limits leave out; empty if all is counted that the settings allow."""
+        if self.symbols >= len(train) and self.highest_order >= settings.highest_order:
+            return ""
+        return f"the n-gram counts {self.describe(train)}, to stay within {share}"
 
     def describe(self, train: Corpus) -> str:
         """Say how much is counted."""

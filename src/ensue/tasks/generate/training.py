@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ensue.data.contract import Corpus
 from ensue.data.feeds import Feed
 from ensue.data.text_parts import TextParts, take_last
+from ensue.evaluation.likelihood import Nats
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.scores import Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
@@ -15,19 +17,11 @@ from ensue.evaluation.unigram import Frequencies, symbol_counts, text_score
 from ensue.inspection.diagnostics import diagnose
 from ensue.models.mixture import Mixture, fit_mixture_to_text, improves
 from ensue.models.names import is_network
-from ensue.models.ngram import NgramSettings
-from ensue.models.ngram.budget import Share
 from ensue.models.sequence import SequenceModel
 from ensue.tasks.fitting import MIN_TRAINING_SHARE, RESERVED_SHARE, Budget, Fitted
 from ensue.tasks.generate.baselines import (
     NgramFit,
-    Predicted,
-    describe_choice,
-    describe_sample,
-    fit_ngram_baseline,
-    fit_simple,
-    note_cuts,
-    report_share,
+    fit_ngram,
     share_for_baseline,
     share_for_model,
 )
@@ -54,6 +48,16 @@ NOVELTY_SECONDS = 1.5e-7
 """Seconds to search one character of the training data for copies of the samples."""
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """Nats of the symbols that are scored, all of the test part or stretches of it."""
+
+    text: Corpus
+    nats: Nats
+    searches: bool
+    """Whether there is time to search the training data for copies."""
+
+
 class GenerateTraining(Training[Any]):
     """The training of `generate`."""
 
@@ -69,28 +73,28 @@ class GenerateTraining(Training[Any]):
         self, run: Run, settings: Any, data: TextParts, budget: Budget, on_event: Callback
     ) -> tuple[list[Baseline], tuple[str, ...]]:
         """Fit the simple models, and count the best n-gram unless it is the run's own model."""
-        simple = fit_simple(data, settings.counts_validation(data))
-        notes: tuple[str, ...] = ()
+        seen, notes = symbol_counts(data.train.ids, data.codec.size), tuple[str, ...]()
+        if settings.counts_validation(data):
+            seen += symbol_counts(data.validation.ids, data.codec.size)
+        uniform, unigram = Frequencies.uniform(len(seen)), Frequencies.unigram(seen)
+        fitted = [Fitted(uniform, 0.0, title="uniform"), Fitted(unigram, 0.0, title="unigram")]
         ngram, beside = settings.baseline, not is_network(settings.model)
         if settings.model != ngram:
             minutes = settings.training.minutes if beside else budget.left(MIN_TRAINING_SHARE) / 60
-            share = share_for_baseline(ngram, minutes, optional=beside)
-            name = "ngram_beside" if beside else "ngram"
-            before = run.about.get(name, {})
-            found = _count(settings, ngram, data, share, before, on_event)
-            run.describe({name: {"skipped": True} if found is None else found.to_json()})
+            share, name = share_for_baseline(ngram, minutes, beside), "ngram" + "_beside" * beside
+            found = fit_ngram(settings, ngram, data, share, run.about.get(name, {}), on_event)
+            run.describe({name: {"skipped": True} if found is None else found.counted})
             if found is None:
                 notes = (f"the best n-gram was not compared: it would take more than {share}",)
                 on_event(Note(notes[0]))
             else:
-                simple.append(found)
-        return [(one, None) for one in simple], notes
+                fitted.append(found)
+        return [(one, None) for one in fitted], notes
 
     def fit(self, settings: Any, data: TextParts, on_event: Callback) -> Fitted:
         """Count the n-gram of the settings, on disk if there is too little memory."""
-        found = _count(
-            settings, settings.model, data, share_for_model(settings.model), {}, on_event
-        )
+        share = share_for_model(settings.model)
+        found = fit_ngram(settings, settings.model, data, share, {}, on_event)
         assert found is not None  # it is not optional
         return found
 
@@ -178,7 +182,6 @@ class GenerateTraining(Training[Any]):
         use = improves(found, settings.mixture)
         better = min(found.network_nats, found.ngram_nats) - found.nats
         where = "the mixture's weights: on the validation part, where it is better by"
-        ngram = replace(ngram, settings=settings.model_copy(update={"model": settings.baseline}))
         best = fitted if found.network_nats <= found.ngram_nats else ngram
         held = "the mixture" if use else best.name
         selected = (f"{where} {better:.4f} nats per symbol; the run holds {held}",)
@@ -206,7 +209,7 @@ class GenerateTraining(Training[Any]):
             symbols = count_affordable(data.test, slow, seconds)
             run.describe({"scored": {"symbols": symbols}})
         test = ScoredText.of(data.test, symbols)
-        for note in describe_sample(test):
+        if note := test.describe():
             on_event(Note(note))
         nats = []
         for one in models:
@@ -214,7 +217,7 @@ class GenerateTraining(Training[Any]):
                 nats.append(one.model.nats(test.text))
             else:
                 what = f"scoring the test part: {one.name}"
-                nats.append(test.nats(one.model, report_share(what, test.read_count, on_event)))
+                nats.append(test.nats(one.model, _report_share(what, test.read_count, on_event)))
         searching = NOVELTY_SECONDS * data.train.characters
         searches = not timed or searching <= budget.left(RESERVED_SHARE)
         if not searches:
@@ -239,7 +242,7 @@ class GenerateTraining(Training[Any]):
     def trained(self, run: Run, fitted: Fitted, data: TextParts, calibration: None) -> TextModel:
         """Make the model that generates; the run states what its n-gram has counted."""
         if isinstance(fitted, NgramFit):
-            run.describe({"ngram": fitted.to_json()})
+            run.describe({"ngram": fitted.counted})
         return TextModel(run, data.codec, fitted.model)
 
     def measure(self, trained: TextModel, data: TextParts, predicted: Predicted) -> dict[str, Any]:
@@ -268,35 +271,26 @@ class GenerateTraining(Training[Any]):
 
     def selected(self, trained: TextModel) -> tuple[str, ...]:
         """Say how much of the test part was scored."""
-        symbols = trained.run.about.get("scored", {}).get("symbols")
-        if symbols is None:
-            return ()
-        return describe_sample(ScoredText.of(trained.parts.test, symbols))
+        test = trained.parts.test
+        symbols = trained.run.about.get("scored", {}).get("symbols", len(test))
+        note = ScoredText.of(test, symbols).describe()
+        return (note,) if note else ()
+
+
+def _report_share(what: str, total: int, on_event: Callback) -> Callable[[int], None]:
+    """Report the progress of scoring; the result is called with the number of symbols read."""
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        on_event(Working(what, min(done / max(total, 1), 1.0)))
+
+    on_event(Working(what, 0.0))
+    return advance
 
 
 TRAINING = GenerateTraining()
-
-
-def _count(
-    settings: Any,
-    ngram: NgramSettings,
-    data: TextParts,
-    share: Share,
-    before: Mapping[str, Any],
-    on_event: Callback,
-) -> NgramFit | None:
-    """Count an n-gram within its share, and note what was selected and what was left out."""
-    found = fit_ngram_baseline(
-        data, ngram, share, settings.counts_validation(data), before, on_event
-    )
-    if found is None:
-        return None
-    which = " as set" if ngram is settings.model and ngram != settings.baseline else ""
-    selected = describe_choice(ngram, found, settings.model, which)
-    known = selected or (f"the n-gram has order {found.model.order}",)
-    for note in (*known, *note_cuts(found.plan, data.train, ngram, share)):
-        on_event(Note(note))
-    return replace(found, selected=selected, title=found.title + which)
 
 
 def validation_symbols(size: int) -> int:
