@@ -471,7 +471,7 @@ def test_a_mixture_averages_quantiles_by_step(
             model._arrays = {"weights": np.zeros(shape), "spread": np.ones(8)}
     inputs = made[0][1]
     weights = np.random.default_rng(0).dirichlet(np.ones(len(names)), 4).T
-    pool = QuantilePool([one for one, _, _ in made], weights, ["standard"] * len(names))
+    pool = QuantilePool([one for one, _, _ in made], weights)
     origins = np.array([(2, 60), (0, 70), (1, 76)])
     found = forecast(pool, inputs, origins, seed=1, paths=30)
     parts = [forecast(one, inputs, origins, seed=1, paths=30) for one in pool.members]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import inf
 
 import numpy as np
 import torch
@@ -34,14 +33,12 @@ def forecast(
 ) -> Forecast:
     """Forecast from each origin, in units of the data; `paths` are sampled where needed."""
     if isinstance(model, QuantilePool):
-        parts = [
-            forecast(one, inputs.rescaled(scaling), origins, seed=seed, paths=paths)
-            for one, scaling in zip(model.members, model.scalings, strict=True)
-        ]
+        parts = [forecast(one, inputs, origins, seed=seed, paths=paths) for one in model.members]
         return average(parts, model.weigh(inputs.layout.horizon))
     if isinstance(model, HistoryForecaster):
         return _forecast_histories(model, inputs, origins)
     assert isinstance(model, Forecasting)
+    inputs = inputs.rescaled(model.scaling)
     if isinstance(model, nn.Module):
         model.eval()
     return concatenate(
@@ -84,5 +81,5 @@ def _forecast_batch(
         return Normals(mean * scale + loc, spread * scale)
     names = [inputs.panel.series[number].name for number in origins[:, 0]]
     uniforms = draws(seed, names, origins[:, 1], paths, inputs.values.shape[1])
-    lower_bound = getattr(getattr(model, "head", None), "lower_bound", -inf)
-    return Sampled.of(sample_paths(model, batch, uniforms) * scale[None] + loc[None], lower_bound)
+    paths_drawn = sample_paths(model, batch, uniforms) * scale[None] + loc[None]
+    return Sampled.of(paths_drawn, model.lower_bound)

@@ -53,11 +53,12 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
 
     def __init__(self, settings: AutoregressiveSettings, sizes: Sizes) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.sizes, self.scaling = sizes, getattr(settings.head, "scaling", self.scaling)
         self.lag = sizes.season if 1 < sizes.season <= sizes.window else 1
         inputs = 4 * sizes.channels + sizes.known + sizes.past + sizes.static + 2
         self.body = settings.body.build(inputs)
         self.head = settings.head.build(self.body.width + inputs, sizes.channels)
+        self.lower_bound = self.head.lower_bound
         self.dropout = nn.Dropout(settings.dropout)
         # It begins with what the value before, or a season before, says of the next.
         with torch.no_grad():

@@ -65,7 +65,7 @@ class DirectForecaster(ParameterMixin, Predictor, Forecasting):
     ) -> None:
         super().__init__()
         self.sizes, self.horizon = sizes, sizes.horizon
-        self.deep = depth > 0
+        self.deep, self.scaling = depth > 0, getattr(head, "scaling", self.scaling)
         known = sizes.calendar + (sizes.known - sizes.calendar) * sizes.horizon
         inputs = (
             sizes.window * (sizes.channels + sizes.past)
@@ -75,6 +75,7 @@ class DirectForecaster(ParameterMixin, Predictor, Forecasting):
         )
         self.net = hidden_layers(inputs, width, depth, dropout)
         self.head = head.build(width if self.deep else inputs, sizes.horizon * sizes.channels)
+        self.lower_bound = self.head.lower_bound
         if not self.deep:
             # The mean of the window is the forecast to begin with, at every step.
             nn.init.zeros_(self.head.linear.weight)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.data.series.panel import Series
-from ensue.data.series.windows import WindowGatherer
+from ensue.data.series.windows import Scaling, WindowGatherer
 from ensue.errors import RunError
 from ensue.heads.numbers import NumbersHead
 from ensue.models.contract import Loss
@@ -75,6 +76,10 @@ class Forecasting(ABC):
 
     horizon: int
     """Maximum number of steps; 0 for no limit."""
+    scaling: Scaling = "standard"
+    """Scaling of the windows that it takes."""
+    lower_bound: float = -inf
+    """Lower bound of the values."""
 
     def begin(self, batch: Batch[Tensor]) -> tuple[NextValues, State, Tensor] | None:
         """Return the model of the next step, the state before the last value, and that value.

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.series.windows import Scaling
 from ensue.models.pool import Nats, Pool
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -29,16 +28,7 @@ ITERATIONS, RATE = 300, 1.0
 
 
 class QuantilePool(Pool):
-    """Fitted forecasters, and their weights (members, horizon).
-
-    `scalings` are those of the windows that each member takes.
-    """
-
-    def __init__(
-        self, members: Sequence[object], weights: Nats | None, scalings: Sequence[Scaling]
-    ) -> None:
-        super().__init__(members, weights)
-        self.scalings = tuple(scalings)
+    """Fitted forecasters, and their weights (members, horizon)."""
 
     @property
     def horizon(self) -> int:

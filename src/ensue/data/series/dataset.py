@@ -87,19 +87,24 @@ class SeriesParts(Dataset):
         after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
         return [max(len(one) - after, 0) for one in self.panel.series]
 
-    def number_refits(self, origins: Origins, part: str, steps: int) -> NDArray[np.int64]:
-        """Number the refit that each origin belongs to: one every `steps` of its own series."""
-        return (origins[:, 1] - np.array(self.ends(part))[origins[:, 0]]) // steps
+    def refits(
+        self, origins: Origins, part: str, every: int
+    ) -> list[tuple[list[int], NDArray[np.int64]]]:
+        """Get the refits of a part, one every `every` strides: the ends of their data, and rows.
 
-    def refit_ends(self, part: str, number: int, steps: int) -> list[int]:
-        """Get the step of each series that the training data of a refit ends at.
-
-        It is at most the end of the series; in a rehearsal, at most the begin of its test.
+        `origins` in these rows are forecast with it. The data of a series ends at most where the
+        series does; in a rehearsal, at most where its test begins.
         """
-        lengths = [len(one) for one in self.panel.series]
-        limits = self.ends("test") if part == "rehearsal" else lengths
-        pairs = zip(self.ends(part), limits, strict=True)
-        return [min(begin + number * steps, limit) for begin, limit in pairs]
+        begins, steps = np.array(self.ends(part)), every * self.layout.stride
+        limits = self.ends("test") if part == "rehearsal" else [*map(len, self.panel.series)]
+        numbers = (origins[:, 1] - begins[origins[:, 0]]) // steps
+        return [
+            (
+                np.minimum(begins + number * steps, limits).tolist(),
+                np.flatnonzero(numbers == number),
+            )
+            for number in np.unique(numbers)
+        ]
 
     @property
     def codecs(self) -> dict[str, Any]:

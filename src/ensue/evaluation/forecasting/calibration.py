@@ -11,13 +11,18 @@ from ensue.evaluation.forecasting.metrics import non_overlapping
 
 
 def get_calibration_origins(data: SeriesParts) -> tuple[Origins, str]:
-    """Get the origins that a model in closed form is calibrated on, and the part if it refits."""
+    """Get the origins that a model in closed form is calibrated on, and their part.
+
+    If the calibration part is short and the model is refitted during the backtest, the calibration
+    also uses a rehearsal: a backtest of the later half of the time before the test. It leaves out
+    the validation part, on which the model was selected.
+    """
     origins = data.origins("calibration")
     if data.layout.refit_fitted and len(non_overlapping(origins, data.layout.horizon)) < FEW:
         rehearsed = _choose_rehearsal(data, origins)
         if len(rehearsed):
             return rehearsed, "rehearsal"
-    return origins, ""
+    return origins, "calibration"
 
 
 def _choose_rehearsal(data: SeriesParts, calibration: Origins) -> Origins:
@@ -30,12 +35,7 @@ def _choose_rehearsal(data: SeriesParts, calibration: Origins) -> Origins:
     origins = np.array(
         sorted({*map(tuple, rehearsal), *map(tuple, calibration.tolist())}), np.int64
     ).reshape(-1, 2)
-    steps = data.layout.refit_fitted * data.layout.stride
-    refits = data.number_refits(origins, "rehearsal", steps)
     min_length = data.layout.min_context + data.layout.horizon
-    possible = [
-        number
-        for number in np.unique(refits)
-        if max(data.refit_ends("rehearsal", int(number), steps)) >= min_length
-    ]
-    return origins[np.isin(refits, possible)]
+    refits = data.refits(origins, "rehearsal", data.layout.refit_fitted)
+    possible = [rows for ends, rows in refits if max(ends) >= min_length]
+    return origins[np.sort(np.concatenate([*possible, np.zeros(0, np.int64)]))]

@@ -184,3 +184,4 @@ class Boosting(WindowModel, Predictor, Forecasting):
                 raise ValueError("a node of a tree is not above its children")
         if nodes["roots"].ndim != 1 or ((nodes["roots"] < 0) | (nodes["roots"] >= count)).any():
             raise ValueError("a tree has no root")
+        self.check()

@@ -191,3 +191,4 @@ class Ridge(WindowModel, Predictor, Forecasting):
             raise mismatch("the saved weights are not those of this model")
         self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}
+        self.check()

@@ -38,13 +38,28 @@ class WindowModel(ABC):
         The spread is (horizon * channels,).
         """
 
+    def check(self) -> None:
+        """Forecast from zeros. Raises ValueError if loaded weights do not fit the features."""
+        sizes = self.sizes
+        shapes = {
+            "past": (1, sizes.window, sizes.channels),
+            "known": (1, sizes.window + sizes.horizon, sizes.known),
+            "covariate": (1, sizes.window, sizes.past),
+            "static": (1, sizes.static),
+        }
+        self._normal({name: np.zeros(shape) for name, shape in shapes.items()})
+
     def __call__(self, batch: Batch[Tensor]) -> Normal:
         """Return the normal distribution of each value."""
         return Normal(*self.normal(batch), validate_args=False)
 
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of each value."""
-        fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
+        return self._normal(
+            {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
+        )
+
+    def _normal(self, fields: Fields) -> tuple[Tensor, Tensor]:
         shape = (-1, self.sizes.horizon, self.sizes.channels)
         mean, spread = (torch.from_numpy(one).view(shape) for one in self.predict(fields))
         return mean, spread.expand(mean.shape)

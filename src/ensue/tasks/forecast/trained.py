@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ensue.atomic_io import format_errors
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.series.backtest import Layout, Origins, find_later_origins
 from ensue.data.series.dataset import SeriesParts, describe_differences, get_scaling
@@ -19,7 +17,7 @@ from ensue.data.series.forecasts import SeriesForecast, SkippedSeries, as_frame
 from ensue.data.series.joining import append, read_like
 from ensue.data.series.panel import Panel
 from ensue.data.series.parts import read_later
-from ensue.data.series.windows import Scaling, WindowGatherer
+from ensue.data.series.windows import WindowGatherer
 from ensue.data.tables.rows import read_frame_rows
 from ensue.data.tables.series import read_panel
 from ensue.data.tables.series_checks import list_names
@@ -32,7 +30,6 @@ from ensue.evaluation.forecasting.metrics import (
     number_blocks,
     score,
 )
-from ensue.models.baselines.window_features import WindowModel
 from ensue.models.distributions import Forecast
 from ensue.models.forecaster_contract import Sizes
 from ensue.models.quantile_pool import QuantilePool
@@ -43,7 +40,7 @@ from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import as_paths
 from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
-from ensue.training.folder.run import WEIGHTS, Run
+from ensue.training.folder.run import Run
 
 
 @dataclass(frozen=True)
@@ -223,25 +220,13 @@ class ForecastModel(Trained):
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open the forecaster of a run. Raises RunError where its files are damaged."""
     prepared = DATA.load(run)
-
-    scalings, sizes = list[Scaling](), Sizes.of(prepared.inputs())
-
-    def build(one: ForecastSettings, arrays: Mapping[str, np.ndarray]) -> Any:
-        scalings.append(get_scaling(one.model))
-        return one.model.build(sizes)
+    sizes = Sizes.of(prepared.inputs())
 
     def mix(models: Sequence[Any], arrays: Mapping[str, np.ndarray]) -> QuantilePool:
-        even = np.full((len(models), prepared.layout.horizon), 1 / len(models))
-        return QuantilePool(models, even, scalings)
+        return QuantilePool(models, np.full((len(models), sizes.horizon), 1 / len(models)))
 
-    model, members = open_model(run, settings, build, mix)
+    model, members = open_model(run, settings, lambda one, _: one.model.build(sizes), mix)
     settings = members[0] if len(members) == 1 else settings
-    for one in getattr(model, "members", (model,)):
-        if isinstance(one, WindowModel):
-            # Only a prediction shows whether the shapes of features and weights fit.
-            with format_errors(str(run.path / WEIGHTS)):
-                inputs = prepared.inputs()
-                one.normal(inputs.batch(prepared.origins("test")[:1]).map(torch.from_numpy))
     # A failure between training and calibration leaves a run without calibration.json.
     conformal = (
         run.parse(CALIBRATION, ConformalIntervals.from_json)

@@ -41,8 +41,6 @@ from ensue.tasks.forecast.backtest import (
     calibrate,
     count_refits,
     fit_closed_form,
-    forecast_once,
-    mix,
     refit_at_end,
     walk_forward,
 )
@@ -165,7 +163,8 @@ class ForecastTraining(Training[SeriesParts]):
             (data.layout.horizon, data.channels),
         )
         origins = origins[:: -(-len(origins) * horizon * channels // MAX_HELD_OUT)]
-        errors = scale_quantile_errors(forecast_once(fitted, data, origins), data, origins)
+        predicted = walk_forward(fitted, data, origins, "validation")
+        errors = scale_quantile_errors(predicted, data, origins)
         return HeldOut(errors, np.repeat(number_blocks(origins, horizon), channels))
 
     def compare(self, scored: Sequence[HeldOut]) -> QuantileErrors:
@@ -174,7 +173,7 @@ class ForecastTraining(Training[SeriesParts]):
 
     def mix(self, members: Sequence[Fitted], weights: Any, data: SeriesParts) -> QuantilePool:
         """Make the mixture of several forecasters."""
-        return mix(members, weights)
+        return QuantilePool([one.model for one in members], weights)
 
     def score(
         self,
