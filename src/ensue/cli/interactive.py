@@ -67,7 +67,7 @@ def choose(model: TextModel, text: str, requested: str) -> str:
 
 def most_probable(model: TextModel, text: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the most probable next ids after a text, and their probabilities."""
-    state, inputs = read(model.model, [model.context(text)])
+    state, inputs = read(model.model, [model.begin(text).ids])
     scores = log_probabilities(Continuation(model.model, state, inputs).read())
     ids = np.argsort(-scores[0], kind="stable")[:SHOWN]
     return ids, np.exp(scores[0, ids])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ensue.data.contract import Codec, Ids
 from ensue.decoding.constraints.matching import Matching, only
-from ensue.decoding.rollout import stop_at
+from ensue.decoding.rollout import Step, stop_at
 from ensue.decoding.stepper import Rules
 from ensue.errors import PromptError
 
@@ -40,6 +40,19 @@ class Prompt:
             return self.codec.decode(ids)
         text = self.codec.decode([*before.tolist(), *ids])[len(self.codec.decode(before)) :]
         return text.removeprefix(" ") if self.text[-1:].isspace() else text
+
+    def pieces(self, steps: Iterable[Step], stop: str) -> Iterator[str]:
+        """Decode the steps of one sample piece by piece, each piece as soon as it is certain."""
+        ids, sent = list[int](), ""
+        for step in steps:
+            ids += step.ids.tolist()
+            text = cut_after(self.decode(ids), stop)
+            # The end is held back: a character may take several symbols, and a stop text may begin.
+            held = max(len(stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
+            certain = text if step.finished.any() else text[: max(len(text) - held, len(sent))]
+            if certain != sent:
+                yield certain[len(sent) :]
+                sent = certain
 
     @property
     def omits_blank(self) -> bool | None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from ensue.data.codecs import load_codec
 from ensue.data.codecs.grown import Grown
-from ensue.data.contract import Codec
 from ensue.data.detect import get_given
 from ensue.data.text_parts import TextParts
 from ensue.errors import SettingError
@@ -24,6 +23,7 @@ from ensue.tasks.contract import Choices
 from ensue.tasks.generate.settings import GenerateSettings
 from ensue.tasks.pretrained import Pretrained, refuse_pretrained
 from ensue.tasks.proposal import change
+from ensue.training.contract import Callback, Note
 
 RATE_SHARE = 1 / 4
 """Default learning rate of fine-tuning, as a share of that of the pretrained run."""
@@ -87,53 +87,39 @@ def choose_codec(settings: GenerateSettings, known: Mapping[str, Any] | None) ->
     return Grown(codec, settings.codec)
 
 
-class FineTuning:
-    """The start of a network from the weights of a pretrained one.
+def load_pretrained(
+    folder: str, network: Any, data: TextParts, symbols: int, on_event: Callback
+) -> dict[str, Any]:
+    """Load the weights of a pretrained run, and return what the report says of it.
 
     New symbols begin as copies of the unknown symbol, and share its probability with it. So the
-    network begins with the distribution that it had.
+    network begins with the distribution that it had. About so many `symbols` of the validation part
+    are scored before it is trained further.
     """
-
-    def __init__(self, folder: str, codec: Codec) -> None:
-        self.folder, self.codec, self.pretrained = folder, codec, Pretrained.open(folder)
-        old = self.pretrained.codec
-        first, count = codec.size if old.unknown is None else old.unknown, codec.size - old.size
-        self.new = np.arange(first, first + count)
-        """Ids of the new symbols, which come before the unknown one."""
-        self.sharing = np.arange(first, min(first + count + 1, codec.size))
-        """Ids that share the probability of the unknown symbol: it, and the new ones."""
-
-    def load(self, network: Any) -> None:
-        """Load the pretrained weights, and copy those of the unknown symbol to the new ones."""
-        arrays = grow_symbols(self.pretrained.network().arrays(), network, self.new, self.sharing)
-        load_into(network, arrays, self.folder)
-
-    def describe_new(self, data: TextParts) -> tuple[float, str]:
-        """Compute the share of the training part that new symbols have, and describe them."""
-        counts, count = symbol_counts(data.train.ids, self.codec.size)[self.new], len(self.new)
-        share = float(counts.sum() / len(data.train))
-        if not count:
-            return share, f"no symbol was added to those of {self.folder}"
-        first = self.new[np.argsort(-counts, kind="stable")[:SHOWN]].tolist()
-        names = ", ".join(repr(self.codec.symbol(id)) for id in first)
-        names += f" and {count - SHOWN:,} more" if count > SHOWN else ""
-        added = f"new symbols, added to those of {self.folder}: {names}"
-        return share, f"{added} ({count:,}, {share:.2%} of the training part)"
-
-    def score_before(self, network: Any, data: TextParts, symbols: int) -> float:
-        """Score the network before its training, as `ensue evaluate` scores its run.
-
-        There the new symbols are unknown, and cost their spelling.
-        """
-        spelling = np.zeros(self.codec.size)
-        spelling[self.sharing] = -log(len(self.new) + 1)
-        for id in self.new.tolist():
-            unknown = self.pretrained.codec.unknowns(self.codec.symbol(id))
-            spelling[id] += sum(nats for _, nats in unknown)
-        network.eval()
-        before = score_validation(network, data, symbols, spelling)
-        network.train()
-        return before
+    pretrained, codec = Pretrained.open(folder), data.codec
+    old = pretrained.codec
+    first, count = codec.size if old.unknown is None else old.unknown, codec.size - old.size
+    new = np.arange(first, first + count)  # they come before the unknown symbol
+    sharing = np.arange(first, min(first + count + 1, codec.size))
+    load_into(network, grow_symbols(pretrained.network().arrays(), network, new, sharing), folder)
+    counts = symbol_counts(data.train.ids, codec.size)[new]
+    share = float(counts.sum() / len(data.train))
+    note = f"no symbol was added to those of {folder}"
+    if count:
+        names = [repr(codec.symbol(id)) for id in new[np.argsort(-counts, kind="stable")[:SHOWN]]]
+        named = ", ".join(names) + f" and {count - SHOWN:,} more" * (count > SHOWN)
+        note = f"new symbols, added to those of {folder}: {named}"
+        note += f" ({count:,}, {share:.2%} of the training part)"
+    on_event(Note(note))
+    # As `ensue evaluate` scores its run: there new symbols are unknown, and cost their spelling.
+    spelling = np.zeros(codec.size)
+    spelling[sharing] = -log(count + 1)
+    for id in new.tolist():
+        spelling[id] += sum(nats for _, nats in old.unknowns(codec.symbol(id)))
+    network.eval()
+    before = score_validation(network, data, symbols, spelling)
+    network.train()
+    return {"run": folder, "new": count, "share": share, "before": before}
 
 
 def score_validation(network: Any, data: TextParts, symbols: int, spelling: Any = None) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from ensue.escape import for_html
 from ensue.evaluation.scores import Score
 from ensue.models.ngram import NgramSettings
-from ensue.settings import flatten, to_plain
+from ensue.settings import to_plain
 from ensue.tasks.document import Block, Section, paragraph, quotation
 from ensue.tasks.generate.settings import GenerateSettings
 from ensue.tasks.model_card import sentence
@@ -69,22 +69,19 @@ def _sample(sample: Mapping[str, Any]) -> list[Block]:
 
 def retrain_flags(settings: GenerateSettings, scores: Sequence[Score]) -> dict[str, list[str]]:
     """Write the flags that train each model of the table with the other settings of the run."""
-    return {one.name: _changes(settings, one) for one in scores if one.name != "uniform"}
-
-
-def _changes(settings: GenerateSettings, wanted: Score) -> list[str]:
-    if wanted.role == "network":
-        return ["--set", "mixture.use=never"]
-    unigram = NgramSettings(order=1, smoothing="additive")
-    chosen, usual = (to_plain(each) for each in (unigram, NgramSettings()))
-    if wanted.name != "unigram":
-        chosen = to_plain(settings.baseline)
-    different = [
-        ["--set", f"model.{key}={value}"]
-        for key, value in flatten(chosen)
-        if usual.get(key) != value
-    ]
-    return ["--model", "ngram", *chain.from_iterable(different)]
+    unigram, usual = NgramSettings(order=1, smoothing="additive"), to_plain(NgramSettings())
+    flags = dict[str, list[str]]()
+    for one in scores:
+        ngram = to_plain(unigram if one.name == "unigram" else settings.baseline)
+        changes = [
+            f"model.{key}={value}" for key, value in ngram.items() if usual.get(key) != value
+        ]
+        if one.role == "network":
+            flags[one.name] = ["--set", "mixture.use=never"]
+        elif one.name != "uniform":
+            changed = chain.from_iterable(("--set", change) for change in changes)
+            flags[one.name] = ["--model", "ngram", *changed]
+    return flags
 
 
 TEXT = Report(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ensue.data.codecs import load_codec
-from ensue.data.contract import SILENT, Codec, Finding, Ids, Listener
-from ensue.data.text_parts import Counted, TextParts, concatenate, take_last
+from ensue.data.contract import SILENT, Codec, Finding, Listener
+from ensue.data.text_parts import TextParts
 from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.prompts import Prompt, cut_after
 from ensue.decoding.rollout import Sample, Step, collect, rollout
@@ -22,7 +22,7 @@ from ensue.models.ngram import Ngram
 from ensue.models.quantisation import quantise
 from ensue.models.sequence import SequenceModel
 from ensue.settings import Precision
-from ensue.tasks.cached import CODEC
+from ensue.tasks.cached import CODEC, read_settings
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate import GenerateRequest
 from ensue.tasks.generate.data import DATA
@@ -59,7 +59,7 @@ class TextModel(Trained):
 
     def __init__(self, run: Run, codec: Codec, model: Autoregressive) -> None:
         self.run, self.codec, self.model = run, codec, model
-        self._quantised: dict[Precision, tuple[Autoregressive, Autoregressive]] = {}
+        self._quantised: dict[Precision, TextModel] = {}
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """Generate one text that continues the prompt; `options` are fields of the request."""
@@ -82,13 +82,12 @@ class TextModel(Trained):
 
         `listener` hears of symbols of the prompt that are unknown.
         """
-        prompt = as_lines("" if data is None else data, "prompt")
-        self.warn_of_unknown(prompt, listener)
-        begin = Prompt(self.codec, prompt)
+        begin = self.begin("" if data is None else data)
+        self.warn_of_unknown(begin.text, listener)
         nothing = Sample(np.zeros(0, np.int64), np.zeros(0))
         for first in range(0, request.samples, BATCH_SIZE):
             numbers = range(first, min(first + BATCH_SIZE, request.samples))
-            collected = collect(self.steps(prompt, numbers, request))
+            collected = collect(self.steps(begin, numbers, request))
             found = [collected.get(number, nothing) for number in numbers]
             texts = [cut_after(begin.decode(sample.ids), request.stop) for sample in found]
             novelties = (
@@ -96,33 +95,28 @@ class TextModel(Trained):
             )
             for number, text, sample, own in zip(numbers, texts, found, novelties, strict=True):
                 nats = float(sample.nats.sum())
-                yield GeneratedText(prompt, number, text, nats, len(sample.ids), own)
+                yield GeneratedText(begin.text, number, text, nats, len(sample.ids), own)
 
     def stream(
         self, request: GenerateRequest, prompt: str = "", listener: Listener = SILENT
     ) -> Iterator[str]:
         """Generate one text piece by piece, each piece as soon as it is certain."""
         self.warn_of_unknown(prompt, listener)
-        begin, ids, sent = Prompt(self.codec, as_lines(prompt, "prompt")), list[int](), ""
-        for step in self.steps(prompt, range(1), request):
-            ids += step.ids.tolist()
-            text = cut_after(begin.decode(ids), request.stop)
-            # The end is held back: a character may take several symbols, and a stop text may begin.
-            held = max(len(request.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
-            certain = text if step.finished.any() else text[: max(len(text) - held, len(sent))]
-            if certain != sent:
-                yield certain[len(sent) :]
-                sent = certain
+        begin = self.begin(prompt)
+        return begin.pieces(self.steps(begin, range(1), request), request.stop)
+
+    def begin(self, prompt: str) -> Prompt:
+        """Make a prompt of a text."""
+        return Prompt(self.codec, as_lines(prompt, "prompt"))
 
     def steps(
-        self, prompt: str, numbers: Sequence[int], settings: GenerateRequest
+        self, begin: Prompt, numbers: Sequence[int], request: GenerateRequest
     ) -> Iterator[Step]:
-        """Generate symbol by symbol. Raises PromptError if no text can satisfy the options."""
-        begin = Prompt(self.codec, as_lines(prompt, "prompt"))
-        model = self.with_precision(settings.precision).model
-        limits = (settings.length, settings.stop, settings.allowed_characters, settings.regex)
+        """Generate symbol by symbol. Raises PromptError if no text can satisfy the request."""
+        model = self.with_precision(request.precision).model
+        limits = (request.length, request.stop, request.allowed_characters, request.regex)
         contexts = [begin.ids] * len(numbers)
-        return rollout(model, contexts, settings, begin.rules(*limits), settings.seed, numbers)
+        return rollout(model, contexts, request, begin.rules(*limits), request.seed, numbers)
 
     def with_precision(self, precision: Precision) -> TextModel:
         """Return the model with its matrices quantised to `precision`; they are cached.
@@ -135,9 +129,10 @@ class TextModel(Trained):
         if not isinstance(self.model, SequenceModel | Mixture):
             what = f"the model of this run is no network, and has no weights in {precision}"
             raise SettingError(what, where="precision", hint="leave it out")
-        if self._quantised.get(precision, (None,))[0] is not self.model:
-            self._quantised[precision] = self.model, quantise(self.model, precision)
-        return TextModel(self.run, self.codec, self._quantised[precision][1])
+        if precision not in self._quantised:
+            quantised = quantise(self.model, precision)
+            self._quantised[precision] = TextModel(self.run, self.codec, quantised)
+        return self._quantised[precision]
 
     def ngram(self) -> Ngram:
         """Get the n-gram of the model, or of its mixture. Raises RunError if it has none."""
@@ -149,10 +144,6 @@ class TextModel(Trained):
                 hint="give another run",
             )
         return found
-
-    def context(self, prompt: str) -> Ids:
-        """Encode the prompt as the ids that the model reads before it generates."""
-        return Prompt(self.codec, as_lines(prompt, "prompt")).ids
 
     def warn_of_unknown(self, prompt: str, listener: Listener) -> None:
         """Report symbols of a prompt that are not in the vocabulary."""
@@ -176,15 +167,12 @@ class TextModel(Trained):
         """The data of the run, as it was split. Raises RunError if it is not there any more."""
         return DATA.load(self.run)
 
-    def seen(self) -> Counted:
-        """Load what the n-gram of the run has counted, with or without the validation part."""
-        parts, counted = self.parts, self.run.about.get("ngram", {})
-        train = take_last(parts.train, counted.get("symbols", len(parts.train)))
-        return (
-            concatenate(train, (parts.validation.ids, parts.validation.offsets))
-            if counted.get("validation", True)
-            else train
-        )
+    @cached_property
+    def settings(self) -> GenerateSettings:
+        """The settings of the training, with the format that the data has."""
+        settings, _ = read_settings(self.run, GenerateSettings)
+        read_as = {"format": self.run.about["data"]["format"]}
+        return settings.model_copy(update={"data": settings.data.model_copy(update=read_as)})
 
 
 def open_text(run: Run, settings: GenerateSettings) -> TextModel:

@@ -26,7 +26,7 @@ from ensue.tasks.generate.baselines import (
     share_for_model,
 )
 from ensue.tasks.generate.data import DATA
-from ensue.tasks.generate.pretrained import FineTuning, score_validation
+from ensue.tasks.generate.pretrained import load_pretrained, score_validation
 from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.settings import MODELS
 from ensue.tasks.generate.trained import TextModel
@@ -108,12 +108,8 @@ class GenerateTraining(Training[Any]):
         """Load the weights of a pretrained run, and score them before they are trained further."""
         if not settings.pretrained or run.checkpoint() is not None:
             return
-        tuning = FineTuning(settings.pretrained, data.codec)
-        tuning.load(network)
-        share, note = tuning.describe_new(data)
-        on_event(Note(note))
-        before = tuning.score_before(network, data, validation_symbols(data.codec.size))
-        known = {"run": tuning.folder, "new": len(tuning.new), "share": share, "before": before}
+        symbols = validation_symbols(data.codec.size)
+        known = load_pretrained(settings.pretrained, network, data, symbols, on_event)
         run.describe({"pretrained": known})
 
     def feed(self, settings: Any, data: TextParts) -> Feed:
