@@ -240,6 +240,29 @@ def read_table(files: Sequence[Path], table: LongTable, listener: Listener) -> l
     return found
 
 
+def read_more(files: Sequence[Path], table: LongTable, listener: Listener) -> list[Example]:
+    """Read further sequences by the columns of training; one alone needs no id and no times.
+
+    Raises DataError for a missing cell.
+    """
+    there = {name for row in read_sample(files[0], table) for name in row}
+    roles = (role for role in ("id", "time", "label", "group") if getattr(table, role) not in there)
+    return read_table(files, table.model_copy(update=dict.fromkeys(roles, "")), listener)
+
+
+def gather_rows(rows: Sequence[Any], names: Sequence[str], where: str) -> Example:
+    """Make a sequence of rows given in Python, which have the columns `names`.
+
+    Raises DataError if there are none, or a row lacks a column.
+    """
+    complete = all(isinstance(row, Mapping) and {*names} <= row.keys() for row in rows)
+    if not rows or not complete:
+        what = "a row lacks a column" if rows else "there are no rows"
+        hint = f"give a list of rows with {', '.join(names)}, or leave it out"
+        raise DataError(what, where=where, hint=hint)
+    return Example({name: [row[name] for row in rows] for name in names}, None, where, 1)
+
+
 def _cut(every: Sequence[Example], shares: Mapping[str, float]) -> dict[str, list[Example]]:
     """Cut each sequence: the validation and test parts are its last steps."""
     parts: dict[str, list[Example]] = {part: [] for part in ("train", *shares)}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.evaluation.intervals import Interval, mean_bounds, widen_for_small_n
+from ensue.evaluation.scores import Role, Score
 from ensue.models.contract import StepModel
 from ensue.models.parameters import get_device
 
@@ -51,6 +52,35 @@ def score_steps(model: StepModel, examples: Examples) -> NDArray[np.float64]:
             places = (places + torch.arange(found.shape[1], device=device))[real]
             nats[places.cpu().numpy()] = found[real].double().cpu().numpy()
     return nats
+
+
+def step_score(
+    name: str,
+    role: Role,
+    nats: NDArray[np.float64],
+    examples: Examples,
+    *,
+    seconds: float,
+    parameters: int,
+) -> Score:
+    """Make a row of the table from the nats of each field of each step.
+
+    Steps depend on their neighbours, so models are compared block by block.
+    """
+    losses, sizes, interval = summarise_nats(nats, examples)
+    return Score(
+        name,
+        role,
+        {"nats_per_step": float(nats.sum() / len(nats))},
+        {"nats_per_step": interval},
+        losses,
+        "nats per step",
+        seconds,
+        parameters,
+        sizes=sizes,
+        count=len(nats),
+        totals={"nats": float(nats.sum())},
+    )
 
 
 def summarise_nats(

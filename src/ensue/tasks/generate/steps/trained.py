@@ -15,8 +15,7 @@ from ensue.atomic_io import format_errors
 from ensue.data.codecs.steps import StepCodec
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Example
-from ensue.data.steps import StepData, StepTable, encode_part, read_table
-from ensue.data.tables.long import read_sample
+from ensue.data.steps import StepData, StepTable, encode_part, gather_rows, read_more
 from ensue.decoding.nearest import Nearest, find_nearest
 from ensue.decoding.records import continue_records
 from ensue.errors import DataError, SettingError
@@ -150,34 +149,15 @@ class StepGenerator(Trained):
         if data is None or data == "":
             return [None]
         if isinstance(data, list | tuple):
-            if not data:
-                hint = "give a list of rows, or leave the prompt out"
-                raise DataError("there are no rows", where="prompt", hint=hint)
-            names = [row.keys() if isinstance(row, Mapping) else () for row in data]
-            if any(set(self.codec.names) - set(one) for one in names):
-                hint = f"give a list of rows with {', '.join(self.codec.names)}"
-                raise DataError("a row lacks a column", where="prompt", hint=hint)
-            content = {name: [row[name] for row in data] for name in self.codec.names}
-            return [Example(content, None, "prompt", 1)]
+            return [gather_rows(data, self.codec.names, "prompt")]
         path = as_path(data, "prompt")
         if not path.is_file():
             hint = "give a table whose rows begin a sequence"
             raise DataError("there is no such file", where=str(path), hint=hint)
-        found = read_table([path], self._columns(path), listener)
-        unknown = self.codec.count_unknown(encode_part(found, self.codec).steps)
-        if unknown:
+        found = read_more([path], self.table, listener)
+        if unknown := self.codec.count_unknown(encode_part(found, self.codec).steps):
             listener.on_finding(Finding(str(path), f"{unknown:,} symbols are not in training"))
         return found
-
-    def _columns(self, file: Path) -> StepTable:
-        """Take the columns of training; a table of one sequence needs no id and no times."""
-        there = {name for row in read_sample(file, self.table) for name in row}
-        missing = {
-            role: ""
-            for role in ("id", "time", "label", "group")
-            if getattr(self.table, role) not in there
-        }
-        return self.table.model_copy(update=missing)
 
     def evaluate(self, files: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Score files under the model; without files, the test part of its run."""
@@ -186,8 +166,7 @@ class StepGenerator(Trained):
             settings = read(DATA.settings, self.run.about["settings"]).data
             listener = Listener(findings.append)
             paths = find_scored_files(self.run, paths, settings, listener)
-            found = read_table(paths, self._columns(paths[0]), listener)
-            examples = encode_part(found, self.codec)
+            examples = encode_part(read_more(paths, self.table, listener), self.codec)
         else:
             examples = self.parts["test"]
         nats = score_steps(self.model, examples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from ensue.data.feeds import Feed, StepFeed
 from ensue.data.steps import StepData
 from ensue.evaluation.scores import Score
-from ensue.evaluation.step_scoring import begin_blocks, score_steps, summarise_nats
-from ensue.inspection.diagnostics import diagnose
+from ensue.evaluation.step_scoring import begin_blocks, score_steps, step_score
 from ensue.models.steps.pool import StepPool
 from ensue.settings import Settings
 from ensue.tasks.fitting import Fitted
@@ -23,7 +22,7 @@ from ensue.tasks.generate.steps.settings import MODELS
 from ensue.tasks.generate.steps.trained import StepGenerator
 from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback
-from ensue.training.folder.run import METRICS, Run
+from ensue.training.folder.run import Run
 
 PIECE = 128
 """Steps of a row of a batch; a longer sequence is cut into several."""
@@ -81,20 +80,13 @@ class StepTraining(Training[StepData]):
 
     def score(self, fitted: Fitted, data: StepData, predicted: Any, calibration: None) -> Score:
         """Score a model by nats per step."""
-        losses, sizes, interval = summarise_nats(predicted, data["test"])
-        nats = float(predicted.sum() / len(predicted))
-        return Score(
+        return step_score(
             fitted.name,
             fitted.role,
-            {"nats_per_step": nats},
-            {"nats_per_step": interval},
-            losses,
-            "nats per step",
-            fitted.seconds,
-            fitted.model.parameter_count,
-            sizes=sizes,
-            count=len(predicted),
-            totals={"nats": float(predicted.sum())},
+            predicted,
+            data["test"],
+            seconds=fitted.seconds,
+            parameters=fitted.model.parameter_count,
         )
 
     def trained(self, run: Run, fitted: Fitted, data: StepData, calibration: None) -> StepGenerator:
@@ -116,12 +108,6 @@ class StepTraining(Training[StepData]):
             "nats_per_step_of": dict(zip(data.codec.fields.names, means, strict=True)),
             "samples": [one.to_json() for one in samples],
         }
-
-    def diagnose(
-        self, run: Run, data: StepData, scores: Sequence[Score], details: Mapping[str, Any]
-    ) -> list[str]:
-        """Describe each probable fault of the training, with its fix."""
-        return diagnose([] if scores[-1].role == "baseline" else run.rows(METRICS), [])
 
 
 TRAINING = StepTraining()
