@@ -135,16 +135,17 @@ def test_the_longest_repetition_is_counted_to_its_end() -> None:
 
 
 def test_a_warning_never_advises_against_the_recommendation() -> None:
-    """The fastest of equally good models is recommended; a warning must not name another."""
+    """The simplest of equally good models is recommended; a warning must not name another."""
 
-    def row(name: str, role: Any, seconds: float, *losses: float) -> Score:
-        return Score(name, role, {}, {}, np.array(losses * 30), "errors per example", seconds, 0)
+    def row(name: str, role: Any, size: int, *losses: float) -> Score:
+        return Score(name, role, {}, {}, np.array(losses * 30), "errors per example", 0.1, size)
 
-    network = row("lstm", "network", 0.1, 0.0, 1.0)
-    assert get_network_costs([row("slow", "baseline", 9.0, 1.0, 0.0), network]) == []
-    quick, best = row("quick", "baseline", 0.0, 1.0, 0.0), row("best", "baseline", 9.0, 0.0, 0.9)
-    costs = get_network_costs([best, quick, network])
-    assert [name for name, _ in costs] == [best_model([best, quick, network]).name, "lstm"]
+    network = row("lstm", "network", 100, 0.0, 1.0)
+    assert get_network_costs([row("worse", "baseline", 9, 1.0, 1.0), network]) == []
+    small, best = row("small", "baseline", 2, 1.0, 0.0), row("best", "baseline", 900, 0.0, 0.9)
+    costs = get_network_costs([best, small, network])
+    assert best_model([best, small, network]) is small
+    assert [name for name, _ in costs] == ["small", "lstm"]
     assert diagnose_labels(costs, {}, [])[0].startswith(
         f"The network is no better than {costs[0][0]} "
     )

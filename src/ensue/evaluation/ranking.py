@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isinf
 
 from ensue.evaluation.intervals import FEW
 from ensue.evaluation.scores import Score
@@ -28,35 +27,34 @@ than a tenth above the best does not count as equally good."""
 
 
 def best_model(rows: Sequence[Score]) -> Score:
-    """Choose the fastest to train of the models that are not significantly worse than the best.
+    """Choose the simplest of the models that are not significantly worse than the best.
 
-    A model is significantly worse if the 95 % interval of its paired difference is above zero.
+    A model is significantly worse if the 95 % interval of its paired difference is above zero. A
+    baseline is simpler than a network; then fewer parameters are simpler. Measured times decide
+    nothing, so that the same scores give the same model on every machine.
 
     Simulated with 2 to 5 equally good models (20 % errors, half of them shared): another than the
-    fastest is chosen in 2 to 7 % of tests of 300 or 1,500 examples. With 5 forecast windows that
+    simplest is chosen in 2 to 7 % of tests of 300 or 1,500 examples. With 5 forecast windows that
     differ by 10 to 30 % by chance, and 2 to 6 models, it is 7 to 68 %.
 
-    Models that tie in time and cost: the last row (the run's model) is chosen unless it is a
-    network; then the first. A model that was selected on the validation part is chosen among all
-    that tie, since the run holds it.
+    Of equally simple models the one with the lowest cost is chosen, then the run's own (the last
+    row), then the first. A model that was selected on the validation part is chosen among all that
+    tie, since the run holds it.
     """
     best, own = min(rows, key=_cost), rows[-1]
     tied = [row for row in rows if row is best or (_not_worse(row, best) and _near(row, best))]
     if own.selected and any(row is own for row in tied):
         return own
-    return min(
-        tied,
-        key=lambda row: (_shown_seconds(row), row.cost, row.role == "network", row is not own),
-    )
+    return min(tied, key=lambda row: (*_complexity(row), row.cost, row is not own))
 
 
 def _near(row: Score, best: Score) -> bool:
-    return best.items >= FEW or row.cost <= NEAR * best.cost
+    """Whether a model of a small test is near the best; a single item excludes none."""
+    return best.items >= FEW or best.items < 2 or row.cost <= NEAR * best.cost
 
 
-def _shown_seconds(row: Score) -> float:
-    """Round the training time as the table shows it: nobody waits for less."""
-    return round(row.seconds, 1)
+def _complexity(row: Score) -> tuple[bool, int]:
+    return row.role != "baseline", row.parameters
 
 
 def _not_worse(row: Score, best: Score) -> bool:
@@ -64,22 +62,22 @@ def _not_worse(row: Score, best: Score) -> bool:
 
 
 def explain_recommendation(rows: Sequence[Score]) -> Recommendation:
-    """Recommend a model, and compare it with the network, the lowest cost and a quicker model."""
+    """Recommend a model, and compare it with the network, the lowest cost and a simpler model."""
     best, selected = min(rows, key=_cost), best_model(rows)
-    quicker = [
+    simpler = [
         row
         for row in rows
         if row is not selected
-        and _shown_seconds(row) <= _shown_seconds(selected)
+        and _complexity(row) <= _complexity(selected)
         and _not_worse(row, selected)
     ]
     pairs = [(best, selected)]
-    if quicker:
-        pairs.append((min(quicker, key=_cost), selected))
+    if simpler:
+        pairs.append((min(simpler, key=_cost), selected))
     networks = [row for row in rows if row.role == "network"]
     baselines = [selected] if selected.role == "baseline" else _baselines(rows)
-    # A quicker baseline that is as good says more against the network than the best baseline does.
-    if selected.role == "network" and (alike := _baselines(quicker)):
+    # A simpler baseline that is as good says more against the network than the best baseline does.
+    if selected.role == "network" and (alike := _baselines(simpler)):
         networks, baselines = [selected], alike
     if networks and baselines:
         pairs.insert(0, (min(networks, key=_cost), min(baselines, key=_cost)))
@@ -98,25 +96,24 @@ def _compare(model: Score, reference: Score) -> str:
     """Write the paired difference of a model from a reference, with both training times."""
     difference, (low, high) = model.paired_difference(reference)
     name = f"The network ({model.name})" if model.role == "network" else model.name
-    if high < 0:
+    if model.items < 2:
+        what = f"not comparable with {reference.name}: a single independent item shows no "
+        what += f"significance ({_with_unit(model)} against {_with_unit(reference)})"
+    elif high < 0:
         what = f"better than {reference.name} by {-difference:.3f} {model.unit}"
-        what += _ends(-high, -low)
+        what += f" [{-high:.3f}, {-low:.3f}]"
     elif low > 0:
-        what = f"worse than {reference.name} by {difference:.3f} {model.unit}{_ends(low, high)}"
+        what = f"worse than {reference.name} by {difference:.3f} {model.unit}"
+        what += f" [{low:.3f}, {high:.3f}]"
     elif difference == low == high == 0:
         what = f"as good as {reference.name} on every item"
     else:
         if model.higher:
             difference, low, high = -difference, -high, -low
         what = f"not significantly different from {reference.name}: {difference:+.3f} {model.unit}"
-        what += _ends(low, high)
+        what += f" [{low:.3f}, {high:.3f}]"
     times = f"training time {_time(model.seconds)} against {_time(reference.seconds)}"
     return f"{name} is {what}; {times}"
-
-
-def _ends(low: float, high: float) -> str:
-    """Write an interval; an infinite one, as of a single item, is left out."""
-    return "" if isinf(high) else f" [{low:.3f}, {high:.3f}]"
 
 
 def _with_unit(row: Score) -> str:

@@ -10,17 +10,15 @@ import numpy as np
 from ensue.data.series.backtest import describe_short
 from ensue.data.series.dataset import SeriesParts
 from ensue.data.tables.series_checks import list_names
-from ensue.decoding.forecasts import forecast
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
 from ensue.evaluation.forecasting.metrics import ScoredForecast, compute_scales, non_overlapping
+from ensue.evaluation.intervals import FEW as FEW_ITEMS
 from ensue.evaluation.scores import Score
 from ensue.inspection import diagnostics
 from ensue.inspection.pictures import draw_line
 from ensue.models.distributions import Forecast
-from ensue.models.forecaster_contract import Sizes
 from ensue.tasks.document import Section, paragraph, picture
-from ensue.tasks.forecast.plot import BACKTEST, draw_tests
-from ensue.tasks.forecast.settings import MODELS
+from ensue.tasks.forecast.plot import draw_tests
 from ensue.tasks.model_card import records
 from ensue.tasks.results import Report, Result
 from ensue.training.folder.run import METRICS, Run
@@ -95,10 +93,8 @@ def diagnose(
         what = "MASE excludes series that never changed between seasons before the test"
         warnings.append(f"{what}: {names}")
     simple = [one for one in scores[:-1] if one.name in SIMPLE]
-    if (count := model.items) < FEW and simple:
-        best = min(simple, key=lambda one: one.cost).name
-        wins = f"{model.name} has a smaller error than {best} in {_count_wins(run, data, best)}"
-        warnings.append(f"the test is too short for a significant difference: {wins}")
+    if (count := model.items) < FEW_ITEMS and simple:
+        warnings.append(_describe_few(model, min(simple, key=lambda one: one.cost)))
     if (measured := details["calibration_forecasts"]) < FEW:
         what = (
             f"intervals are wide, since they are calibrated on only {measured} non-overlapping "
@@ -111,18 +107,15 @@ def diagnose(
     return warnings
 
 
-def _count_wins(run: Run, data: SeriesParts, name: str) -> str:
-    """Compare the median forecasts of the test that do not overlap with those of a naive method."""
-    own = run.read_arrays(BACKTEST)
-    target = data.inputs().targets(own["origins"])
-    scale = compute_scales(data, own["origins"]).naive[:, None]
-    scale = scale if np.isfinite(scale).any() else 1.0
-    naive = MODELS.resolve(name).build(Sizes.of(data.inputs()))
-    other = forecast(naive, data.inputs(), own["origins"], seed=0, paths=0).quantile(0.5)
-    scaled = [np.abs(target - one) / scale for one in (own["median"], other)]
-    rows = np.isfinite(scaled[0]).any((1, 2))
-    errors, others = (np.nanmean(one[rows], (1, 2)) for one in scaled)
-    return f"{(errors < others).sum()} of {rows.sum()} non-overlapping forecasts"
+def _describe_few(model: Score, simple: Score) -> str:
+    """Count the blocks in which a model has a smaller error than a naive one."""
+    count, wins = model.items, int((model.losses < simple.losses).sum())
+    return (
+        f"the test has only {count} independent block{'s' * (count > 1)} of forecasts, so "
+        f"{'only a large' if count > 1 else 'no'} difference is significant: {model.name} has a "
+        f"smaller error than {simple.name} in {wins} of {count}; use more series or a longer test "
+        f"(--set backtest.test=N)"
+    )
 
 
 def sections(result: Result, run: Run) -> list[Section]:

@@ -45,7 +45,8 @@ from ensue.tasks.forecast.backtest import (
     walk_forward,
 )
 from ensue.tasks.forecast.data import DATA, refuse_fractions
-from ensue.tasks.forecast.report import BACKTEST, SERIES, SIMPLE, diagnose, get_arrays, get_details
+from ensue.tasks.forecast.plot import BACKTEST
+from ensue.tasks.forecast.report import SERIES, SIMPLE, diagnose, get_arrays, get_details
 from ensue.tasks.forecast.settings import MODELS
 from ensue.tasks.forecast.trained import ForecastModel
 from ensue.tasks.held import save_model
