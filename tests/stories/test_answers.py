@@ -144,7 +144,7 @@ def test_rows_without_a_text_keep_their_place(
         ("4", "neg"),
     ]
     assert (rows[0]["p(pos)"], json.loads(rows[0]["prediction_set"])) == ("", ["neg", "pos"])
-    assert "no prediction for 2 examples, since the text is empty (at 2, 4)" in err
+    assert f"{path}: no prediction for 2 examples, since the text is empty (at 2, 4)" in err
     assert main(["classify", str(folder / "films"), str(path), "--json"]) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (first["label"], first["note"], first["line"]) == (None, "the text is empty", 2)

@@ -337,7 +337,8 @@ def test_short_series_are_left_out_and_counted(
     later.write_text("unique_id,ds,y\na,1,2\n", encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(later)]) == 2
     assert (
-        "every series is shorter than the 3 steps that a forecast needs" in capsys.readouterr().err
+        f"ensue: {later}: every series is shorter than the 3 steps that a forecast needs"
+        in capsys.readouterr().err
     )
 
 

@@ -272,7 +272,8 @@ def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "the text is empty; give some text, or a file" in told(capsys, "classify", run, " ")
     (tmp_path / "new.csv").write_text("text\nfine\n \n")
     assert main(["classify", run, str(tmp_path / "new.csv")]) == 0
-    assert "no prediction for 1 example, since the text is empty (at 3)" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "new.csv: no prediction for 1 example, since the text is empty (at 3)" in error
     (tmp_path / "other.csv").write_text("review,stars\nfine,3\ngood,4\n")
     assert "there is no column 'text'" in told(capsys, "classify", run, str(tmp_path / "other.csv"))
     only = tmp_path / "odd.csv"

@@ -437,7 +437,7 @@ TOLD = {
     "no time": (
         "forecast a.jsonl",
         DATES + '{"y": 3}\n',
-        "a.jsonl:32: None in the column 'ds' is not a time",
+        "a.jsonl:32: the time is missing in the column 'ds'; fill it in, or remove the row",
     ),
     "no id": (
         "forecast a.jsonl",

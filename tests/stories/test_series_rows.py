@@ -258,7 +258,7 @@ def test_frames_that_cannot_be_read() -> None:
     missing = pandas.DataFrame({"ds": [*days[:4], pandas.NaT, *days[5:]], "y": range(9)})
     twice = pandas.DataFrame([[1, 2.0, 3.0]], columns=["ds", "y", "y"])
     for frame, expected in (
-        (missing, "row 5: None in the column 'ds' is not a time"),
+        (missing, "row 5: the time is missing in the column 'ds'; fill it in, or remove the row"),
         (twice, "frame: two columns have the name 'y'"),
         (
             object(),

@@ -153,7 +153,8 @@ def test_ids_that_are_the_same_number_twice_are_told_apart_by_name(
     rows = write(tmp_path / "new.csv", {"a": range(60, 64)}, {"a": "1.0"})
     assert main(["forecast", str(run), str(rows)]) == 2
     assert (
-        "every series is shorter than the 5 steps that a forecast needs" in capsys.readouterr().err
+        f"ensue: {rows}: every series is shorter than the 5 steps that a forecast needs"
+        in capsys.readouterr().err
     )
 
 

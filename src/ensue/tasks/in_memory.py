@@ -13,6 +13,11 @@ STDIN = Path("-")
 """The standard input, where a file may be given."""
 
 
+def name_source(given: Any) -> str:
+    """Name the source of data in a message: a file or folder, or else "the data"."""
+    return str(given) if isinstance(given, Path) else "the data"
+
+
 def as_text(given: Any, where: str) -> str:
     """Return a string, or bytes of UTF-8, as text. Raises DataError for anything else.
 

@@ -124,6 +124,7 @@ class _Fit:
         self._reported = perf_counter()
         self._timer: TimedStart | None = None
         self._counted_at: tuple[int, float] | None = None
+        self._reduced = False
         """Step and seconds at which the remaining steps were counted; None if the budget is not
         in minutes."""
         if self.state.steps is None:
@@ -215,8 +216,9 @@ class _Fit:
         self.state, self._counted_at = replace(state, steps=steps), (state.step, now)
         self._save()
         self._record_plan()
-        plan = f"{steps:,} steps instead of {state.steps:,}"
-        self.on_event(Note(f"the machine has become slower: {plan}, to keep to --minutes"))
+        if not self._reduced:
+            self._reduced, plan = True, f"fewer than the {state.steps:,} planned steps"
+            self.on_event(Note(f"the machine has become slower: {plan}, to keep to --minutes"))
 
     def _evaluate(self) -> float | None:
         """Measure the validation loss, save the weights if it is the best, and draw a sample."""

@@ -46,9 +46,9 @@ def format_cell(cell: Any) -> str:
     """Format a cell for a message, cut if it is long.
 
     >>> format_cell("1,5"), format_cell(None), format_cell("9" * 401)[-6:]
-    ("'1,5'", 'None', '999...')
+    ("'1,5'", 'empty', '999...')
     """
-    text = repr(cell)
+    text = "empty" if cell is None else repr(cell)
     return text if len(text) <= MAX_REPORTED else f"{text[:MAX_REPORTED]}..."
 
 

@@ -335,6 +335,9 @@ def read_times(
             alike = "" if time is None else " like those before"
             what = f"{format_cell(cells[place])} in the column {column!r} is not a time{alike}"
             hint = "write times as 2026-11-21, 2026-11, 2026Q4 or integers"
+            if not is_filled(cells[place]):
+                what = f"the time is missing in the column {column!r}"
+                hint = "fill it in, or remove the row"
             raise DataError(what, where=where[place], hint=hint)
     dated = bool(times) and isinstance(times[0], np.datetime64)
     found = np.array(times, "datetime64[s]" if dated else np.int64) if plain is None else plain

@@ -47,7 +47,7 @@ from ensue.tasks.classify.rows import format_rows
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import STDIN, as_columns, as_examples, as_paths
+from ensue.tasks.in_memory import STDIN, as_columns, as_examples, as_paths, name_source
 from ensue.tasks.results import CALIBRATION, Scored, find_scored_files
 from ensue.training.folder.run import Run
 
@@ -124,10 +124,10 @@ class LabelModel(Trained):
         """
         if isinstance(data, Path) and data == STDIN:
             with open_stdin(self.data, request.given, listener) as (reader, own):
-                yield from self.predict(reader, own)
+                yield from self.predict(reader, own, name_source(data))
         elif isinstance(data, Path):
             reader = open_input(self.data, data, request.given, listener)
-            yield from self.predict(reader, listener)
+            yield from self.predict(reader, listener, name_source(data))
         else:
             given = as_contents(as_examples(data, "classify"), bool(self.content.shape.measured))
             yield from self.predict(InMemoryReader(given), listener)
@@ -136,11 +136,13 @@ class LabelModel(Trained):
         """Write predictions as CSV."""
         return format_rows(answers, self.labels)
 
-    def predict(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Prediction]:
+    def predict(
+        self, reader: LabelledReader, listener: Listener = SILENT, source: str = "the data"
+    ) -> Iterator[Prediction]:
         """Predict each example of a reader, in chunks. Raises DataError.
 
         An empty text, and one that shares nothing with the training data, gets a prediction without
-        label, and `listener` gets their lines.
+        label, and `listener` gets their lines in the `source`.
         """
         examples, unknown_channels = reader.examples(listener), Counter[str]()
         skipped: dict[str, list[str]] = {}
@@ -162,12 +164,12 @@ class LabelModel(Trained):
                     yield Prediction(one, None, {}, tuple(self.labels.names), note)
                 else:
                     yield next(predictions)
-        report_unknown_channels(unknown_channels, "the data", listener)
+        report_unknown_channels(unknown_channels, source, listener)
         for note, places in skipped.items():
             named = ", ".join(places[:MAX_PLACES]) + ", ..." * (len(places) > MAX_PLACES)
             count = f"{len(places):,} example{'s' * (len(places) > 1)}"
             what = f"no prediction for {count}, since {note} (at {named})"
-            listener.on_finding(Finding("the data", what))
+            listener.on_finding(Finding(source, what))
 
     def _reason_to_skip(self, content: Content) -> str:
         """Give the reason why a content cannot be predicted; empty where it can."""

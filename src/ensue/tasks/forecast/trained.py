@@ -38,7 +38,7 @@ from ensue.tasks.forecast import ForecastRequest
 from ensue.tasks.forecast.data import DATA
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import as_paths
+from ensue.tasks.in_memory import as_paths, name_source
 from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
 from ensue.training.folder.run import Run
 
@@ -51,6 +51,8 @@ class Continuation:
     short: Sequence[SkippedSeries]
     notes: Sequence[str]
     """Notes on how the data was combined with that of the run."""
+    source: str
+    """Name of the data in messages."""
 
 
 @dataclass(eq=False)
@@ -89,7 +91,7 @@ class ForecastModel(Trained):
         """
         given = data if isinstance(data, Continuation) else self.continue_series(data)
         for note in given.notes:
-            listener.on_finding(Finding("the data", note))
+            listener.on_finding(Finding(given.source, note))
         yield from self._forecast_panel(given.panel, request)
         yield from given.short
 
@@ -99,6 +101,7 @@ class ForecastModel(Trained):
         Raises DataError if every series is too short.
         """
         panel, notes = self.prepared.all_series, []
+        source = name_source(Path(data) if isinstance(data, str) else data)
         if data is not None:
             later = self.load_panel(data)
             panel, first = append(panel, later)
@@ -111,13 +114,13 @@ class ForecastModel(Trained):
         ]
         if len(short) == len(panel.series):
             what = f"every series is shorter than the {min_context} steps that a forecast needs"
-            raise DataError(what, where=panel.series[0].name, hint="give longer series")
+            raise DataError(what, where=source, hint="give longer series")
         if short:
             names = list_names([f"{one.series!r} ({one.steps})" for one in short])
             what = f"skipped series shorter than the {min_context} steps that a forecast needs"
             notes.insert(0, f"{what}: {names}")
         long = [one for one in panel.series if len(one) >= min_context]
-        return Continuation(panel.with_series(long), short, notes)
+        return Continuation(panel.with_series(long), short, notes, source)
 
     def _forecast_panel(self, panel: Panel, request: ForecastRequest) -> list[SeriesForecast]:
         """Forecast what follows each series of a panel. Raises DataError, SettingError."""

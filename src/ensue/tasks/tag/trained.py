@@ -32,7 +32,7 @@ from ensue.settings import read
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import Trained
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import STDIN, as_examples, as_paths
+from ensue.tasks.in_memory import STDIN, as_examples, as_paths, name_source
 from ensue.tasks.results import Scored, find_scored_files
 from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.data import DATA
@@ -129,9 +129,9 @@ class TagModel(Trained):
             self.tokenizer,
         )
         if isinstance(data, Path) and data == STDIN:
-            return self.tag_examples(inputs.read_stdin(listener), listener)
+            return self.tag_examples(inputs.read_stdin(listener), listener, str(data))
         given = data if isinstance(data, Path | str) else as_examples(data, "tag")
-        return self.tag_examples(inputs.read(given, listener), listener)
+        return self.tag_examples(inputs.read(given, listener), listener, name_source(data))
 
     def lines(self, answers: Iterable[TaggedSentence]) -> Iterator[str]:
         """Write tagged sentences as CoNLL-U."""
@@ -145,7 +145,10 @@ class TagModel(Trained):
         return "data.txt"
 
     def tag_examples(
-        self, sentences: Iterable[Example], listener: Listener = SILENT
+        self,
+        sentences: Iterable[Example],
+        listener: Listener = SILENT,
+        source: str = "the data",
     ) -> Iterator[TaggedSentence]:
         """Tag sentences in chunks; at the end, warn `listener` if all their words are unknown."""
         rest, count, any_known = iter(sentences), 0, False
@@ -176,7 +179,7 @@ class TagModel(Trained):
             if count > 1:
                 what = f"none of the {count:,} words was in training"
             hint = "tags are guesses by spelling and context; give text like the training data"
-            listener.on_finding(Finding("the data", what, hint))
+            listener.on_finding(Finding(source, what, hint))
 
     def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Compute the metrics on tagged files; without any, on the test part of the run.
