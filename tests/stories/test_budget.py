@@ -179,7 +179,7 @@ def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_a
     monkeypatch.setattr(ngram_share, "SMALL", 10_000)
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
     notes: list[str] = []
-    settings = ["model.order=3", "baseline.memory=1000"]
+    settings = ["model.order=3", "baseline.max_order=8", "baseline.memory=1000"]
     ensue.train(
         "generate",
         text,
@@ -193,9 +193,73 @@ def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_a
     ]
     assert rows == ["uniform", "unigram", "3-gram as set"]
     assert (
-        "the best n-gram was not compared: it would take more than its share of 0.0 GB and 36 s"
-        in notes
+        "the n-gram of `baseline` was not counted: it would take more than its share of 0.0 GB "
+        "and 36 s"
+    ) in notes
+
+
+@pytest.mark.parametrize(
+    ("settings", "orders"),
+    [
+        (["model.order=3"], [3]),
+        (["model.order=3", "model.memory=4G", "baseline.memory=4G"], [3]),
+        (["model.max_order=2"], [2]),
+        (["model.order=3", "baseline.order=2"], [2, 3]),
+        (["model.order=3", "baseline.order=3"], [3]),
+    ],
+)
+def test_beside_an_n_gram_none_is_counted_that_was_not_chosen(
+    settings: list[str], orders: list[int], text: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """An n-gram of order 5 took 5 s, and one of order 9, which nobody had asked for, 13 s."""
+    counted: list[int] = []
+    true = rivals.estimate_planned
+
+    def noted(plan: Any, *others: Any, **more: Any) -> Any:
+        counted.append(plan.highest_order)
+        return true(plan, *others, **more)
+
+    monkeypatch.setattr(rivals, "estimate_planned", noted)
+    ensue.train("generate", text, model="ngram", out=tmp_path / "run", settings=settings)
+    assert counted == orders
+    names = [
+        row["name"] for row in ensue.open(tmp_path / "run").run.read_json("result.json")["rows"]
+    ]
+    assert names[-1].endswith(" as set") == (len(orders) == 2)
+
+
+@pytest.mark.parametrize(("counts", "passes"), [("true", 2), ("false", 1)])
+def test_what_counting_takes_is_told_for_all_of_its_passes(
+    counts: str, passes: int, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second count, with the validation part, was in no estimate."""
+    monkeypatch.setattr(ngram_share, "SMALL", 10_000)
+    monkeypatch.setattr(ngram_share._Expected, "of", lambda *_: expected)
+    expected = ngram_share._Expected(10_000, (1000.0,) * 3, (0.5,) * 3, took=2.0)
+    notes: list[str] = []
+    settings = ["model.order=3", f"count_validation={counts}"]
+    ensue.train(
+        "generate",
+        text,
+        model="ngram",
+        out=tmp_path / "run",
+        settings=settings,
+        on_event=_notes(notes),
     )
+    (told,) = [note for note in notes if note.startswith("the n-gram: all ")]
+    symbols = int(told.removeprefix("the n-gram: all ").split()[0].replace(",", ""))
+    assert f" GB and {passes * ngram_share.SLACK * 2 * symbols / 10_000:.0f} s, to count" in told
+    assert (" twice, the second time with the validation part;" in told) == (passes == 2)
+    assert told.endswith("; scoring and the report come on top")
+
+
+def test_more_of_a_larger_text_is_counted_to_know_what_all_of_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Arrays of 1 MB take half of the time per symbol that those of 100 MB take."""
+    monkeypatch.setattr(ngram_share, "SAMPLE", 1_000)
+    train, codec = corpus(prose(20_000))
+    assert ngram_share._Expected.of(train, codec.size, 3).sampled == 2 * (len(train) // 32)
 
 
 def _notes(found: list[str]) -> Callable[[Event], None]:

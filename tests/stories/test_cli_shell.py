@@ -48,6 +48,22 @@ def test_help_loads_no_torch(command: str) -> None:
     assert done.stdout.startswith("Usage: ensue")
 
 
+@pytest.mark.parametrize(
+    "line", ["train generate nothing.txt", "resume nothing", "generate nothing"]
+)
+def test_progress_is_told_while_torch_is_loaded(line: str) -> None:
+    """A busy machine loaded it for 17 s, which were silent."""
+    program = (
+        "import sys\nfrom ensue.cli import progress\n"
+        "def enter(self, begin=progress.Heartbeat.__enter__):\n"
+        "    print('torch' in sys.modules)\n    return begin(self)\n"
+        "progress.Heartbeat.__enter__ = enter\n"
+        "from ensue.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    done = in_process_of_its_own(program, *line.split())
+    assert (done.returncode, done.stdout.split()[:1]) == (2, ["False"]), done.stderr
+
+
 def test_help_tells_the_defaults_that_count(capsys: pytest.CaptureFixture[str]) -> None:
     minutes = TrainingSettings().minutes
     for line, said in {

@@ -102,11 +102,16 @@ def test_training_shows_the_table_a_sample_and_what_to_try_next(
         assert part in out
 
 
-def test_an_n_gram_as_it_was_set_is_told_apart_from_the_best(run: str) -> None:
-    best, own = json.loads((Path(run) / "result.json").read_text())["rows"][2:]
+def test_an_n_gram_as_it_was_set_is_told_apart_from_its_baseline(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    settings = ["model.order=5", "baseline.max_order=8"]
+    ensue.train("generate", folder / "text.txt", model="ngram", settings=settings, out=out)
+    best, own = json.loads((out / "result.json").read_text())["rows"][2:]
     assert re.fullmatch(r"\d-gram", best["name"])
     assert own["name"] == "5-gram as set"
-    chosen = json.loads((Path(run) / "result.json").read_text())["selected"]
+    chosen = json.loads((out / "result.json").read_text())["selected"]
     assert chosen == [
         (
             f"the order of the n-gram, {best['name'][0]}: on the validation part, which is "

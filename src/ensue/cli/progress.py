@@ -163,10 +163,10 @@ def open_run(run: Path, task: str, kind: str | None = None, typed: str = "") -> 
 
     `typed` is the argument for data.
     """
-    from ensue import api
-
     with Heartbeat(follow_answer(typed)) as progress:
         progress(Working("opening the run"))
+        from ensue import api  # it loads torch, which takes seconds
+
         return api.open(run, task, kind)
 
 

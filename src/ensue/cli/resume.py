@@ -30,10 +30,12 @@ def resume(
         device: Device from now on: cpu, cuda, cuda:1, mps or auto.
         json: Print JSON Lines.
     """
-    from ensue import api
     from ensue.cli.progress import Heartbeat, follow
-    from ensue.cli.train.result import show_result
 
     with Heartbeat(follow(json)) as progress:
+        from ensue import api  # it loads torch, which takes seconds
+
         trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, on_event=progress)
+    from ensue.cli.train.result import show_result
+
     show_result(trained.run, json)

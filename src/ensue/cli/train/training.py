@@ -18,20 +18,24 @@ def train(task: str, data: Sequence[Path], options: TrainOptions, **own: Any) ->
 
     `own` are the verb's own flags; a flag that is None was not given.
     """
-    from ensue import api
     from ensue.cli.progress import BufferedProgress, Heartbeat, follow
-    from ensue.cli.train.result import show_result
 
-    known = api.find_task(task)
-    shared = options.model_dump(exclude={"out", "show_settings", "as_json"})
-    proposal = known.propose(api.make_choices(known, data, {**shared, **own}))
-    if options.show_settings:
+    trained = None
+    with Heartbeat(follow(options.as_json)) as heartbeat:
+        from ensue import api  # it loads torch, which takes seconds
+
+        known = api.find_task(task)
+        shared = options.model_dump(exclude={"out", "show_settings", "as_json"})
+        proposal = known.propose(api.make_choices(known, data, {**shared, **own}))
+        if not options.show_settings:
+            progress = BufferedProgress(heartbeat)
+            trained = api.start(known, proposal, data, options.out or vacant_folder(), progress)
+            progress.release()
+    if trained is None:
         print_settings(proposal)
         return
-    with Heartbeat(follow(options.as_json)) as heartbeat:
-        progress = BufferedProgress(heartbeat)
-        trained = api.start(known, proposal, data, options.out or vacant_folder(), progress)
-        progress.release()
+    from ensue.cli.train.result import show_result
+
     show_result(trained.run, options.as_json)
 
 

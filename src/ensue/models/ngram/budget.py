@@ -20,16 +20,16 @@ from ensue.native import library
 
 SMALL = 1_000_000
 """So many symbols are counted without a plan: it takes a second, and 0.5 GB at order 9."""
-SAMPLE = 500_000
-"""Symbols of the first sample from which the cost is estimated; the second has twice as many."""
+SAMPLE, SAMPLED = 500_000, 1 / 32
+"""Symbols of the first sample from which the cost is estimated, or this share of a large text; the
+second has twice as many. Arrays that fit the CPU cache take half of the time per symbol."""
 POSITION_BYTES, GRAM_BYTES, TABLE_BYTES = 40, 64, 48
 """Bytes of counting per symbol and per n-gram, and of the table alone per n-gram.
 
 Measured on 5 MB of characters: 620 and 1,660 MB at orders 9 and 14.
 """
 SLACK = 1.5
-"""A large text takes longer per symbol than the sample: its arrays exceed the CPU cache, and
-discounts are tuned."""
+"""A large text takes longer per symbol than the sample, and discounts are tuned."""
 IN_RUNS, IN_RUNS_SLOWLY = 1.5, 6
 """Upper limits of how much longer counting on disk takes, with compiled kernels and without. With
 kernels, 10 MB of characters took 0.4 times as long at order 5, and 1.3 times at order 9."""
@@ -82,11 +82,14 @@ class Plan:
         return f"{amount}, up to order {self.highest_order}"
 
 
-def make_plan(train: Corpus, size: int, settings: NgramSettings, share: Share) -> Plan | None:
+def make_plan(
+    train: Corpus, size: int, settings: NgramSettings, share: Share, passes: int = 2
+) -> Plan | None:
     """Choose how much of a training part to count: all if that fits the share.
 
     Before the order falls below 5, only the end of the text is counted; records are not split.
-    Returns None if an optional n-gram does not fit.
+    The second of two `passes` counts the validation part too. Returns None if an optional n-gram
+    does not fit.
     """
     whole = Plan(len(train), settings.highest_order, settings.memory)
     if len(train) <= SMALL:
@@ -98,7 +101,8 @@ def make_plan(train: Corpus, size: int, settings: NgramSettings, share: Share) -
     symbols = len(train)
     while True:
         for order in range(settings.highest_order, lowest - 1, -1):
-            seconds, counting = expected.seconds(symbols, order), expected.counting(symbols, order)
+            seconds = expected.seconds(symbols, order, passes)
+            counting = expected.counting(symbols, order)
             table = TABLE_BYTES * expected.grams(symbols, order)
             if seconds <= share.seconds and counting <= share.memory:
                 return Plan(symbols, order, 0, _describe_cost(counting, seconds))
@@ -108,14 +112,7 @@ def make_plan(train: Corpus, size: int, settings: NgramSettings, share: Share) -
         if share.optional:
             return None
         if symbols <= SMALL:
-            return Plan(
-                symbols,
-                lowest,
-                0,
-                _describe_cost(
-                    expected.counting(symbols, lowest), expected.seconds(symbols, lowest)
-                ),
-            )
+            return Plan(symbols, lowest, 0, _describe_cost(counting, seconds))
         symbols = max(int(0.7 * symbols), SMALL)
 
 
@@ -173,7 +170,8 @@ class _Expected:
     def of(train: Corpus, size: int, order: int) -> _Expected:
         found = []
         began = perf_counter()
-        for most in (SAMPLE, 2 * SAMPLE):
+        sample = max(SAMPLE, int(SAMPLED * len(train)))
+        for most in (sample, 2 * sample):
             began = perf_counter()
             begin = (len(train) - most) // 2
             ids = np.asarray(train.ids[begin : begin + most])
@@ -183,7 +181,7 @@ class _Expected:
         growth = tuple(
             min(max(log2(more / less), 0.0), 1.0) for less, more in zip(*found, strict=True)
         )
-        return _Expected(2 * SAMPLE, tuple(map(float, found[1])), growth, perf_counter() - began)
+        return _Expected(2 * sample, tuple(map(float, found[1])), growth, perf_counter() - began)
 
     def grams(self, symbols: int, order: int) -> float:
         times = max(symbols / self.sampled, 1.0)
@@ -195,8 +193,6 @@ class _Expected:
     def counting(self, symbols: int, order: int) -> float:
         return POSITION_BYTES * symbols + GRAM_BYTES * self.grams(symbols, order)
 
-    def seconds(self, symbols: int, order: int) -> float:
-        # Twice, for the validation part is counted too at the end; half of the work grows with
-        # the order.
-        share = 0.5 + 0.5 * order / len(self.found)
-        return 2 * SLACK * self.took * share * symbols / self.sampled
+    def seconds(self, symbols: int, order: int, passes: int = 2) -> float:
+        share = 0.5 + 0.5 * order / len(self.found)  # half of the work grows with the order
+        return passes * SLACK * self.took * share * symbols / self.sampled

@@ -66,10 +66,11 @@ def fit_ngram(
 
     A resumed run repeats its plan (`before`). Returns None if an optional n-gram does not fit.
     """
-    plan = _load_or_make_plan(ngram, data, share, before, on_event)
+    both = settings.counts_validation(data)
+    plan = _load_or_make_plan(ngram, data, share, both, before, on_event)
     if plan is None:
         return None
-    began, both = perf_counter(), settings.counts_validation(data)
+    began = perf_counter()
     tuned, model = estimate_planned(
         plan,
         take_last(data.train, plan.symbols),
@@ -80,7 +81,7 @@ def fit_ngram(
         report=lambda what: on_event(Working(what)),
     )
     seconds = perf_counter() - began
-    which = " as set" if ngram is settings.model and ngram != settings.baseline else ""
+    which = " as set" if ngram is settings.model and settings.compares_ngrams else ""
     selected = _describe_choice(settings, ngram, model.order, both, which)
     left_out = plan.describe_cuts(data.train, ngram, share)
     for note in filter(None, (selected or f"the n-gram has order {model.order}", left_out)):
@@ -100,6 +101,7 @@ def _load_or_make_plan(
     ngram: NgramSettings,
     data: TextParts,
     share: Share,
+    both: bool,
     before: Mapping[str, Any],
     on_event: Callback,
 ) -> Plan | None:
@@ -109,9 +111,11 @@ def _load_or_make_plan(
     if before:
         return Plan(**{name: before[name] for name in asdict(Plan(0, 0))})
     on_event(Working("planning the n-gram"))
-    plan = make_plan(data.train, data.codec.size, ngram, share)
+    plan = make_plan(data.train, data.codec.size, ngram, share, 1 + both)
     if plan is not None and plan.expected_cost:
-        on_event(Note(f"the n-gram: {plan.describe(data.train)}: {plan.expected_cost}"))
+        what = "to count them" + " twice, the second time with the validation part" * both
+        cost = f"{plan.expected_cost}, {what}; scoring and the report come on top"
+        on_event(Note(f"the n-gram: {plan.describe(data.train)}: {cost}"))
     return plan
 
 

@@ -55,6 +55,13 @@ class GenerateSettings(Settings):
     """Count the validation part too, after order and discounts are selected; auto: unless it is
     a separate file."""
 
+    @property
+    def compares_ngrams(self) -> bool:
+        """Whether the model is an n-gram, and settings choose another one as its baseline."""
+        memory = self.baseline.memory
+        given = self.baseline not in (NgramSettings(memory=memory), self.model)
+        return given and isinstance(self.model, NgramSettings)
+
     def counts_validation(self, parts: TextParts) -> bool:
         """Whether the n-gram counts the validation part after the selection."""
         if self.count_validation == "auto":

@@ -72,20 +72,24 @@ class GenerateTraining(Training[Any]):
     def fit_baselines(
         self, run: Run, settings: Any, data: TextParts, budget: Budget, on_event: Callback
     ) -> tuple[list[Baseline], tuple[str, ...]]:
-        """Fit the simple models, and count the best n-gram unless it is the run's own model."""
+        """Fit the simple models, and count the n-gram baseline.
+
+        Beside an n-gram only one whose settings were chosen is counted, for it may cost more.
+        """
         seen, notes = symbol_counts(data.train.ids, data.codec.size), tuple[str, ...]()
         if settings.counts_validation(data):
             seen += symbol_counts(data.validation.ids, data.codec.size)
         uniform, unigram = Frequencies.uniform(len(seen)), Frequencies.unigram(seen)
         fitted = [Fitted(uniform, 0.0, title="uniform"), Fitted(unigram, 0.0, title="unigram")]
         ngram, beside = settings.baseline, not is_network(settings.model)
-        if settings.model != ngram:
+        if not beside or settings.compares_ngrams:
             minutes = settings.training.minutes if beside else budget.left(MIN_TRAINING_SHARE) / 60
             share, name = share_for_baseline(ngram, minutes, beside), "ngram" + "_beside" * beside
             found = fit_ngram(settings, ngram, data, share, run.about.get(name, {}), on_event)
             run.describe({name: {"skipped": True} if found is None else found.counted})
             if found is None:
-                notes = (f"the best n-gram was not compared: it would take more than {share}",)
+                what = "the n-gram of `baseline` was not counted"
+                notes = (f"{what}: it would take more than {share}",)
                 on_event(Note(notes[0]))
             else:
                 fitted.append(found)
