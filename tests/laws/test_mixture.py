@@ -1,7 +1,7 @@
 """What a mixture of network and n-gram obeys: proper, resumable, blind to what comes, never
 worse than either."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -84,6 +84,50 @@ def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive
     ):
         loss, _ = model.loss(batch)
         assert (loss.nats.sum() / loss.count.sum()).item() == pytest.approx(nats, abs=1e-9)
+
+
+def test_a_fit_reaches_the_optimum_in_few_passes_over_its_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a large vocabulary a pass takes a second; there were more than fifty."""
+    data, passes = evidence_of([sample_of(mixture(), 8, 400)]), 0
+    true = FitData.parts
+
+    def counted(self: FitData, steps: int) -> list[FitData]:
+        nonlocal passes
+        parts = true(self, steps)
+
+        class Counting(list[FitData]):
+            def __iter__(self) -> Iterator[FitData]:
+                nonlocal passes
+                passes += 1
+                return super().__iter__()
+
+        return Counting(parts)
+
+    monkeypatch.setattr(FitData, "parts", counted)
+    weights = fit_mixture(data).weights.requires_grad_()
+    assert passes <= 15
+    steps = len(data.target)
+    start = torch.zeros(2, 4, dtype=torch.float64)
+    start[:, 0] = 0.5
+    cost = module._nats(weights, data) + 0.1 / steps * (weights - start).square().sum()
+    (gradient,) = torch.autograd.grad(cost, weights)
+    assert gradient.abs().max().item() < 1e-7
+
+
+def test_a_network_computes_its_head_only_where_it_is_asked() -> None:
+    model, seen = network(), list[int]()
+    model.head.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[:-1].numel()))
+    batch = sample_of(mixture(), 2, 40)
+    inputs, lengths = batch["input"], batch.lengths
+    chosen = torch.zeros(2, 40, dtype=torch.bool)
+    chosen[0, 7] = chosen[1, 3] = chosen[1, 19] = True
+    with torch.no_grad():
+        found, _ = model.logits_at(inputs, model.initial(2), lengths, chosen)
+        assert seen == [3]
+        every, _ = Autoregressive.logits_at(model, inputs, model.initial(2), lengths, chosen)
+    torch.testing.assert_close(found, every, rtol=0, atol=1e-12)
 
 
 def test_gains_where_each_is_right_at_times() -> None:

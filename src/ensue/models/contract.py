@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution
 
 from ensue.batch import Batch
 from ensue.fields import Fields, Steps
@@ -81,6 +82,16 @@ class Autoregressive(Model):
     def advance(self, inputs: Tensor, state: State) -> State:
         """Return the state after inputs (batch, time), without any distribution where it can."""
         return self(inputs, state)[1]
+
+    def logits_at(
+        self, inputs: Tensor, state: State, lengths: Tensor | None, chosen: Tensor
+    ) -> tuple[Tensor, State]:
+        """Return the log-probability of every symbol at the `chosen` steps, a mask (batch, time).
+
+        They are (chosen, size). A network computes its head at these steps only.
+        """
+        distribution, state = self(inputs, state, lengths)
+        return cast(Categorical, distribution).logits[chosen], state
 
     def nats(
         self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution
 
 from ensue.engine import dense, make_features
 from ensue.engine.shapes import check_symbols
@@ -114,6 +114,13 @@ class SequenceModel(ParameterMixin, Autoregressive):
             x = self.input_dropout(dense(x))
         features, state = self.body(x, state, lengths)
         return self.output_dropout(features), state
+
+    def logits_at(
+        self, inputs: Tensor, state: State, lengths: Tensor | None, chosen: Tensor
+    ) -> tuple[Tensor, State]:
+        """Return the log-probability of every symbol at the `chosen` steps, (chosen, size)."""
+        features, state = self.features(inputs, state, lengths)
+        return cast(Categorical, self.head(features[chosen])).logits, state
 
     def nats(
         self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None

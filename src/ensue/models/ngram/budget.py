@@ -112,7 +112,9 @@ def make_plan(
         if share.optional:
             return None
         if symbols <= SMALL:
-            return Plan(symbols, lowest, 0, _describe_cost(counting, seconds))
+            counting = expected.counting(symbols, lowest)
+            takes = _describe_cost(counting, expected.seconds(symbols, lowest, passes))
+            return Plan(symbols, lowest, 0, takes)
         symbols = max(int(0.7 * symbols), SMALL)
 
 
