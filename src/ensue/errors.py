@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
-MAX_LENGTH = 1000
-"""Maximum length of a message part in characters; a quoted cell may have a million."""
+from ensue.escape import MAX_PART, shorten
 
 
 def with_article(word: str) -> str:
@@ -15,12 +14,6 @@ def with_article(word: str) -> str:
     ('a list', 'an int', 'an ndarray')
     """
     return f"{'an' if word[0] in 'aeioAEIO' or word == 'ndarray' else 'a'} {word}"
-
-
-def _short(text: str | None) -> str | None:
-    if text is None or len(text) <= MAX_LENGTH:
-        return text
-    return f"{text[: MAX_LENGTH - 200]} ... {text[-190:]}"
 
 
 class UserError(Exception):
@@ -45,12 +38,8 @@ class UserError(Exception):
         hint: str | None = None,
         flag_hint: str | None = None,
     ) -> None:
-        self.what, self.where, self.hint, self.flag_hint = (
-            _short(what) or "",
-            where,
-            _short(hint),
-            _short(flag_hint),
-        )
+        self.where, self.what = where, shorten(what, MAX_PART)
+        self.hint, self.flag_hint = (one and shorten(one, MAX_PART) for one in (hint, flag_hint))
         line = self.what if where is None else f"{where}: {self.what}"
         super().__init__(f"{line}; {self.advice}" if self.advice else line)
 
@@ -104,6 +93,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("xyz", ["gru", "lstm"])
     'choose from gru, lstm'
     """
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
+    # The comparison takes minutes for names of a hundred thousand characters.
+    names = sorted(map(shorten, known))
+    near = get_close_matches(shorten(name), names, n=1)
     return f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"

@@ -13,6 +13,10 @@ from collections.abc import Iterable
 from io import StringIO
 from typing import Any
 
+MAX_NAME = 120
+"""Characters of a name or a cell that people see; one from data may have a million."""
+MAX_PART = 1000
+"""Characters of a part of a message: problem, place or fix."""
 CONTROLS = "\x00-\x1f\x7f-\x9f"
 """Control characters C0, delete and C1: escape sequences could set titles or answer prompts."""
 DIRECTIONS = "\u2028\u2029\u202a-\u202e\u2066-\u2069"
@@ -28,6 +32,16 @@ _MARKS = re.compile(r"([\\`*\[\]~$]|(?<![^\W_])_|_(?![^\W_])|^#)")
 """Markdown syntax; an underscore inside a word is plain text."""
 _LINKS = re.compile(r"(?i)\b(https?|ftp|www)([:.])")
 """Text that Markdown links automatically."""
+
+
+def shorten(text: str, limit: int = MAX_NAME) -> str:
+    """Leave out the middle of a long text from data, such as the name of a column or a label.
+
+    >>> shorten("a" * 20 + "b" * 20, 20)
+    'aaaaaaaaaa ... bbbbb'
+    """
+    end = limit // 4
+    return text if len(text) <= limit else f"{text[: limit - end - 5]} ... {text[-end:]}"
 
 
 def for_terminal(text: str, lines: bool = False) -> str:

@@ -147,6 +147,51 @@ def test_generate(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
         assert ("\x1b]0;owned" in capsys.readouterr().out) == (screen == "pipe")
 
 
+LONG = "x" * 130_000 + " y" * 5000
+MONTHS = [f"{2000 + n // 12}-{n % 12 + 1:02}" for n in range(96)]
+TABLES = {
+    "classify": (
+        f'text,"{LONG}label"\n'
+        + "".join(f'"a good film {n}","{LONG}"\n"a bad one {n}",no\n' for n in range(60)),
+        ["--model", "nbsvm"],
+    ),
+    "forecast": (
+        f'id,month,"{LONG}sold"\n'
+        + "".join(f'"{LONG}{k}",{month},{n}\n' for k in "ab" for n, month in enumerate(MONTHS)),
+        ["--model", "ridge", "--set", "baselines.statistical=[]"],
+    ),
+    "tag": (
+        f"the\tD\ncat\tT{LONG}\nsleeps\tV\n\n".replace(" ", "") * 60,
+        ["--model", "hmm"],
+    ),
+    "generate": (
+        f'id,"{LONG}x",pen\n' + "".join(f"s{n // 20},{n * n % 7},{n % 3}\n" for n in range(400)),
+        ["--format", "steps", *QUICK],
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", TABLES)
+def test_long_names_are_shown_short(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column name of 140,000 characters filled the screen, in a table padded to its width."""
+    table, model = TABLES[verb]
+    file, run = tmp_path / ("data.tsv" if verb == "tag" else "data.csv"), tmp_path / "run"
+    file.write_text(table, encoding="utf-8")
+    shown = seen(capsys, "check", str(file), "--set", "format=steps") if verb == "generate" else ""
+    shown += seen(capsys, "check", str(file), "--task", verb) if verb != "generate" else ""
+    shown += seen(capsys, "train", verb, str(file), "--out", str(run), *model)
+    if verb == "forecast":
+        shown += seen(capsys, "forecast", str(run))
+    else:
+        shown += seen(capsys, "evaluate", str(run), str(file))
+    shown += seen(capsys, "evaluate", str(run), str(file), "--label", LONG, code=2)
+    assert "xxx ... y" in shown or "xxx ... xxx" in shown or "xxx ... yyy" in shown
+    assert max(map(len, shown.split("\n"))) <= 3000
+    assert max(map(len, (run / "report.md").read_text(encoding="utf-8").split("\n"))) <= 3000
+
+
 def test_errors(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (
         ["train", "classify", f"{EVIL}.csv"],

@@ -215,10 +215,11 @@ def _split_tables(details: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _cell(value: Any) -> str:
+    from ensue.escape import shorten
     from ensue.tasks.results import format_metric
 
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_cell(part)}" for name, part in value.items())
+        return ", ".join(f"{shorten(name)} {_cell(part)}" for name, part in value.items())
     return format_metric(value, ".3f") if value is None or isinstance(value, float) else str(value)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensue.escape import for_terminal
+from ensue.escape import MAX_PART, for_terminal, shorten
 
 if TYPE_CHECKING:
     from ensue.data.contract import Finding
@@ -31,8 +31,11 @@ def as_json(values: Mapping[str, Any]) -> str:
 
 
 def show_line(text: str, lines: bool = False) -> None:
-    """Print a line, or several `lines`, for people; control characters are escaped."""
-    print(for_terminal(text, lines))
+    """Print a line, or several `lines`, for people; control characters are escaped.
+
+    A single line is shortened, if it is longer than a problem with place and fix.
+    """
+    print(for_terminal(text if lines else shorten(text, 3 * MAX_PART), lines))
 
 
 class Output:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ensue.escape import for_terminal
+from ensue.escape import for_terminal, shorten
 
 
 def show_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None
 ) -> None:
     """Print a table; columns of numbers are aligned to the right."""
-    columns, rows = list(map(for_terminal, columns)), [list(map(for_terminal, row)) for row in rows]
+    columns, *rows = [[for_terminal(shorten(cell)) for cell in row] for row in (columns, *rows)]
     title = None if title is None else for_terminal(title, lines=True)
     if sys.stdout.isatty():
         _draw(columns, rows, title)

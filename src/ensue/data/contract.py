@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.escape import MAX_PART, shorten
+
 Ids = NDArray[np.integer]
 
 
@@ -33,7 +35,8 @@ class Finding:
     hint: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f"; {self.hint}" if self.hint else "")
+        hint = f"; {shorten(self.hint, MAX_PART)}" if self.hint else ""
+        return f"{self.where}: {shorten(self.what, MAX_PART)}{hint}"
 
 
 def _ignore(_: Any) -> None:

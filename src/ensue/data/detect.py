@@ -21,6 +21,7 @@ from ensue.data.tables.series_rows import M3_ENDING, find_row_layout
 from ensue.data.tables.time_columns import find_time_column
 from ensue.data.tables.times import read_time
 from ensue.errors import DataError
+from ensue.escape import shorten
 from ensue.settings import Settings, find_flags
 
 T = TypeVar("T")
@@ -203,15 +204,15 @@ def _guess_table(path: Path, encoding: str) -> tuple[Content, str]:
             return "text", "it has a column of text"
         # If a field of the first line occurs again, that line is a row, and names no column.
         place = (
-            f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
+            repr(shorten(labels[0]))
+            if all(row.get(labels[0]) != labels[0] for row in rows)
+            else "a column"
         )
         return "labelled", f"{place} could be a label"
     cells = {name: [row.get(name) for row in rows] for name in columns}
     if (time := find_time_column(cells)) is not None:
-        return (
-            "series",
-            f"{repr(time) if time else 'a column'} holds times, and no other column holds texts",
-        )
+        named = repr(shorten(time)) if time else "a column"
+        return "series", f"{named} holds times, and no other column holds texts"
     return "text", "it has a row for each step of sequences"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ensue.data.series.dataset import SeriesParts
 from ensue.data.series.forecasts import SeriesForecast
 from ensue.data.series.panel import Panel, Series
-from ensue.escape import for_terminal
+from ensue.escape import for_terminal, shorten
 from ensue.inspection.pictures import BLUE, INK, RED, new_figure
 
 
@@ -38,7 +38,7 @@ def draw_panels(
         if one.forecast:
             _draw_forecast(axes, one, own, channel)
         name = one.series + (f", {one.channel}" if len(panel.channels) > 1 else "")
-        axes.set_title(for_terminal(name), loc="left", fontsize=10)
+        axes.set_title(shorten(for_terminal(name)), loc="left", fontsize=10)
         if dated:
             # With multiples of an interval the labels of the 31st and the 1st overlap.
             axes.xaxis.set_major_locator(AutoDateLocator(interval_multiples=False))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ensue.errors import SettingError
-from ensue.escape import for_terminal
+from ensue.escape import for_terminal, shorten
 
 INK, RED, BLUE, GREY = "#333333", "#c1440e", "#2a6f97", "#767676"
 """Colours of lines; the colour-blind tell them apart by their lightness too."""
@@ -82,14 +82,8 @@ def new_figure(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
     return figure, figure.subplots(rows, 1, squeeze=False)[:, 0]
 
 
-def shorten(name: str) -> str:
-    """Escape a name, and leave out the middle of a long one.
-
-    >>> shorten("a" * 20 + "b" * 20)
-    'aaaaaaaaaaaaa…bbbbbbbbbbbbbb'
-    """
-    name, half = for_terminal(name), MAX_NAME // 2
-    return name if len(name) <= MAX_NAME else f"{name[: half - 1]}…{name[-half:]}"
+def _label(name: str) -> str:
+    return shorten(for_terminal(name), MAX_NAME)
 
 
 def draw_curves(log: Sequence[Mapping[str, Any]], baselines: Mapping[str, float], unit: str) -> Any:
@@ -101,7 +95,7 @@ def draw_curves(log: Sequence[Mapping[str, Any]], baselines: Mapping[str, float]
         axes.plot(*points.reshape(-1, 2).T, "o-", color=colour, label=label)
     for number, (name, loss) in enumerate(baselines.items()):
         style = {"linestyle": DASHES[number % len(DASHES)], "color": INK, "linewidth": 1}
-        axes.axhline(loss, label=f"{shorten(name)}, test ({loss:.3f})", **style)
+        axes.axhline(loss, label=f"{_label(name)}, test ({loss:.3f})", **style)
     axes.locator_params(axis="x", integer=True)
     axes.set(xlabel="training step", ylabel=f"loss ({unit})")
     figure.legend(loc="outside right upper")
@@ -118,7 +112,7 @@ def draw_scores(scores: Sequence[Any], metric: str, label: str) -> Any:
         colour = GREY if one.role == "baseline" else RED
         axes.errorbar(value, row, xerr=reach, fmt="o", color=colour, capsize=3, markersize=5)
     axes.set(ylim=(len(shown) - 0.4, -0.6), xlabel=f"{label}, with 95 % intervals")
-    axes.set_yticks(range(len(shown)), [shorten(one.name) for one in shown])
+    axes.set_yticks(range(len(shown)), [_label(one.name) for one in shown])
     axes.grid(axis="x")
     return figure
 
@@ -150,7 +144,7 @@ def draw_confusion(names: Sequence[str], counts: Any) -> Any:
     counts = np.asarray(counts)
     errors = counts.sum(0) + counts.sum(1) - 2 * counts.diagonal()
     chosen = np.sort(np.argsort(-errors, kind="stable")[:MAX_CONFUSION])
-    shown, labels = counts[np.ix_(chosen, chosen)], [shorten(names[one]) for one in chosen]
+    shown, labels = counts[np.ix_(chosen, chosen)], [_label(names[one]) for one in chosen]
     shares = shown / np.maximum(counts[chosen].sum(1, keepdims=True), 1)
     figure, (axes,) = new_figure(2.8 + 0.38 * len(chosen), 1.8 + 0.32 * len(chosen))
     # Rectangles and not an image, which would be a file of its own inside the picture.
@@ -192,7 +186,7 @@ def draw_sequences(
         for (label, colour, *_), x, y in zip(lines, *(columns[name] for name in pair), strict=True):
             points = np.cumsum([x, y], 1) if moves else (x, y)
             axes.plot(*points, "o-", color=colour, label=label, linewidth=0.8, alpha=0.8)
-        of_axes = [f"sum of {name}" if moves else shorten(name) for name in pair]
+        of_axes = [f"sum of {name}" if moves else _label(name) for name in pair]
         axes.set(xlabel=of_axes[0], ylabel=of_axes[1])
         axes.set_aspect("equal", adjustable="datalim")
         figure.legend(loc="outside right upper")
@@ -203,9 +197,9 @@ def draw_sequences(
             shown = [symbols[name].index(one) for one in values] if name in symbols else values
             steps = np.arange(first + 1, first + 1 + len(values))
             axes.step(steps, shown, where="mid", color=colour, label=label)
-        axes.set(ylabel=shorten(name))
+        axes.set(ylabel=_label(name))
         if name in symbols:
-            axes.set_yticks(range(len(symbols[name])), map(shorten, symbols[name]))
+            axes.set_yticks(range(len(symbols[name])), map(_label, symbols[name]))
     every[-1].set(xlabel="step")
     figure.legend(*every[0].get_legend_handles_labels(), loc="outside right upper")
     return figure

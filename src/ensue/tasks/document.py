@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ensue.escape import for_html, for_markdown, for_terminal
+from ensue.escape import for_html, for_markdown, for_terminal, shorten
 from ensue.inspection.pictures import to_svg
 
 # The page loads nothing and runs nothing: its policy forbids all but the styles written in it.
@@ -65,7 +65,8 @@ def bullets(lines: Iterable[str]) -> list[Block]:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
     """Write a table; the page scrolls where it is wide."""
     text, page = [], []
-    for kind, row in (("th", columns), *(("td", row) for row in rows)):
+    for kind, full in (("th", columns), *(("td", row) for row in rows)):
+        row = [*map(shorten, full)]
         text.append("| " + " | ".join(for_markdown(one, cell=True) for one in row) + " |")
         cells = "".join(f"<{kind}>{for_html(one, code=True)}</{kind}>" for one in row)
         page.append(f"<tr>{cells}</tr>")

@@ -14,6 +14,7 @@ from pydantic import create_model
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Example
 from ensue.errors import DataError
+from ensue.escape import shorten
 from ensue.settings import Settings
 
 RARE = 10
@@ -112,7 +113,7 @@ def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, 
     """Report rare labels, and a label that nearly all examples have."""
     few = (name for name, count in counts.items() if count < RARE)
     if rare := sorted(few, key=lambda name: counts[name]):
-        named = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:NAMED])
+        named = ", ".join(f"{shorten(name)!r} ({counts[name]})" for name in rare[:NAMED])
         named += ", ..." * (len(rare) > NAMED)
         what = f"{len(rare)} of {len(counts)} labels have fewer than {RARE} {unit}: {named}"
         report.report(where, what, "add more of them")
@@ -120,7 +121,7 @@ def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, 
     if len(counts) > 1 and counts[most] >= ONE_SIDED * sum(counts.values()):
         share = counts[most] / sum(counts.values())
         hint = "use macro F1, since accuracy hides the other labels"
-        report.report(where, f"{share:.0%} of the {unit} are {most!r}", hint)
+        report.report(where, f"{share:.0%} of the {unit} are {shorten(most)!r}", hint)
 
 
 def report_duplicates(

@@ -9,6 +9,7 @@ from math import inf, isfinite, nan
 from typing import Any
 
 from ensue.errors import DataError
+from ensue.escape import shorten
 
 LARGEST = 1e100
 """The largest number accepted: sums of squares of larger ones overflow to infinity."""
@@ -45,11 +46,10 @@ def as_float(value: Any) -> float | None:
 def format_cell(cell: Any) -> str:
     """Format a cell for a message, cut if it is long.
 
-    >>> format_cell("1,5"), format_cell(None), format_cell("9" * 401)[-6:]
-    ("'1,5'", 'empty', '999...')
+    >>> format_cell("1,5"), format_cell(None), len(format_cell("9" * 401))
+    ("'1,5'", 'empty', 60)
     """
-    text = "empty" if cell is None else repr(cell)
-    return text if len(text) <= MAX_REPORTED else f"{text[:MAX_REPORTED]}..."
+    return "empty" if cell is None else shorten(repr(cell), MAX_REPORTED)
 
 
 def read_number(value: Any, place: str, where: str, missing: str = "leave the cell empty") -> float:

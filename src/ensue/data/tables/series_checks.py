@@ -19,6 +19,7 @@ from ensue.data.series.frequency import (
 from ensue.data.series.panel import Series, SeriesSettings
 from ensue.data.tables.times import format_time
 from ensue.errors import DataError, SettingError
+from ensue.escape import shorten
 
 REPEATED = 3
 """This many successive gaps of about one size are another frequency."""
@@ -102,7 +103,7 @@ def list_names(names: Sequence[str]) -> str:
     ('a, b', 'a, b, c, d, e and 2 more')
     """
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return ", ".join(map(shorten, names[:NAMED])) + more
 
 
 def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency:

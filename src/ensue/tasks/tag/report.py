@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ensue.escape import for_html
+from ensue.escape import for_html, shorten
 from ensue.tasks.document import Block, Section, bullets, paragraph, quotation
 from ensue.tasks.model_card import RATES, records, sentence
 from ensue.tasks.results import Report, Result
@@ -82,7 +82,7 @@ def _examples(details: Mapping[str, Any]) -> list[Block]:
     blocks = []
     for words in details.get("examples", ()):
         text, page = [], []
-        for word, tag, actual in words:
+        for word, tag, actual in (map(shorten, one) for one in words):
             wrong = f" (actual {actual})" if actual != tag else ""
             text.append(f"{word}/{tag}{wrong}")
             style = f"background: {hues.get(tag)}" + "; border: 2px solid #c1440e" * bool(wrong)
