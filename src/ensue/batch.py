@@ -16,9 +16,8 @@ class Batch(Generic[Array]):
 
     `fields` holds arrays of shape (batch, time, ...). Next-step models read "input" and "target",
     where "input" is the symbol before each target. `lengths` (batch,) counts the real steps of each
-    row; the rest is padding. `weight` (batch,) scales the gradient of a row, never its reported
-    nats. `fresh` (batch,) is true where a row starts a sequence; otherwise it continues the same
-    row of the previous batch.
+    row; the rest is padding. `fresh` (batch,) is true where a row starts a sequence; otherwise it
+    continues the same row of the previous batch.
 
     The optional field "counted" (batch, any) marks what enters the loss of a row: steps, or its one
     label. Without it all real steps do.
@@ -26,12 +25,11 @@ class Batch(Generic[Array]):
 
     fields: Mapping[str, Array]
     lengths: Array
-    weight: Array
     fresh: Array
 
     def __post_init__(self) -> None:
         """Check that all arrays have the same number of rows. Raises ValueError."""
-        rows = {"lengths": self.lengths, "weight": self.weight, "fresh": self.fresh, **self.fields}
+        rows = {"lengths": self.lengths, "fresh": self.fresh, **self.fields}
         counts: dict[str, Any] = {name: cast(Any, array).shape[:1] for name, array in rows.items()}
         if len(set(counts.values())) > 1 or len(cast(Any, self.lengths).shape) != 1:
             shapes = ", ".join(
@@ -44,7 +42,7 @@ class Batch(Generic[Array]):
     def map(self, convert: Callable[[Array], Other]) -> Batch[Other]:
         """Apply `convert` to every array."""
         fields = {name: convert(array) for name, array in self.fields.items()}
-        return Batch(fields, convert(self.lengths), convert(self.weight), convert(self.fresh))
+        return Batch(fields, convert(self.lengths), convert(self.fresh))
 
     @property
     def counts(self) -> Any:
@@ -54,3 +52,14 @@ class Batch(Generic[Array]):
 
     def __getitem__(self, field: str) -> Any:
         return self.fields[field]
+
+
+def select_named(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """Select the arrays whose names begin with a prefix, without it.
+
+    >>> select_named({"network.bias": 1, "ngram.order": 5}, "network.")
+    {'bias': 1}
+    """
+    return {
+        name.removeprefix(prefix): one for name, one in arrays.items() if name.startswith(prefix)
+    }

@@ -75,11 +75,6 @@ def test_in_order_gives_each_example_with_its_number():
     assert found == [([1, 3], [1, 3]), ([4, 2], [4, 2]), ([0], [0])]
 
 
-def test_weights_go_with_their_examples():
-    feed = ExampleFeed(examples_of([2] * 10), 3, 1, np.arange(10))
-    assert all((batch.weight == batch["target"]).all() for batch in feed.epoch(0))
-
-
 def test_steps_with_targets_are_what_is_counted():
     examples = Examples(np.array([0, 2, 5]), {"target": np.arange(5)}, {})
     batch = next(iter(ExampleFeed(examples, 2, 0).epoch(0)))

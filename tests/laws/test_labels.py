@@ -127,8 +127,7 @@ def batch(lengths: list[int], time: int, garbage: float = 0.0) -> Batch[torch.Te
     fields = {"symbol": symbols[:, :time], "numbers": numbers[:, :time], "static": static}
     fields["target"] = torch.tensor([0, 2, 1])[: len(lengths)]
     fields["counted"] = torch.ones(len(lengths), 1, dtype=torch.bool)
-    ones = torch.ones(len(lengths))
-    return Batch(fields, torch.tensor(lengths), ones, ones.bool())
+    return Batch(fields, torch.tensor(lengths), torch.ones(len(lengths), dtype=torch.bool))
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -144,7 +143,6 @@ def test_padding_changes_nothing(body: str, pooling: str) -> None:
         alone = Batch(
             {name: field[row : row + 1] for name, field in batch(lengths, 7).fields.items()},
             torch.tensor(lengths[row : row + 1]),
-            torch.ones(1),
             torch.ones(1).bool(),
         )
         torch.testing.assert_close(network(alone).logits, short[row : row + 1], rtol=0, atol=CLOSE)
@@ -169,7 +167,7 @@ def test_every_weight_learns_and_one_batch_can_be_learned_by_heart(kind: str) ->
     target = {"multilabel": torch.eye(3), "regression": torch.tensor([0.5, -1.0, 2.0])}.get(
         kind, told["target"]
     )
-    told = Batch({**told.fields, "target": target}, told.lengths, told.weight, told.fresh)
+    told = Batch({**told.fields, "target": target}, told.lengths, told.fresh)
     steps = torch.optim.Adam(network.parameters(), 0.03)
     costs = []
     for _ in range(40):
@@ -243,7 +241,6 @@ def test_every_name_stands_for_a_model_that_comes_back_from_its_arrays(name: str
             for name, field in told.fields.items()
         },
         told.lengths,
-        told.weight,
         told.fresh,
     )
     assert torch.equal(model(told).logits, again(told).logits)

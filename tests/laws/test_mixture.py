@@ -55,7 +55,7 @@ def sample_of(model: Autoregressive, rows: int, steps: int) -> Batch[Tensor]:
         ]
     lengths = torch.tensor([steps] * (rows - 1) + [steps // 2])
     fields = {"input": symbols[:, :-1], "target": symbols[:, 1:]}
-    return Batch(fields, lengths, torch.ones(rows), torch.ones(rows, dtype=torch.bool))
+    return Batch(fields, lengths, torch.ones(rows, dtype=torch.bool))
 
 
 def mixture() -> Mixture:
@@ -199,7 +199,6 @@ def test_thinned_however_many_symbols_there_are_and_however_short_the_batches(
         Batch(
             {k: v[:1, t : t + 1] for k, v in whole.fields.items()},
             torch.tensor([1]),
-            whole.weight[:1],
             fresh,
         )
         for t, fresh in enumerate(torch.arange(130)[:, None] == 0)
@@ -211,18 +210,16 @@ def test_thinned_however_many_symbols_there_are_and_however_short_the_batches(
 
 def test_the_cold_beginning_of_a_stream_is_no_evidence() -> None:
     whole = sample_of(mixture(), 3, 40)
-    whole = Batch(whole.fields, torch.tensor([40, 40, 40]), whole.weight, whole.fresh)
+    whole = Batch(whole.fields, torch.tensor([40, 40, 40]), whole.fresh)
     halves = [
         Batch(
             {k: v[:, :5] for k, v in whole.fields.items()},
             torch.tensor([5, 5, 5]),
-            whole.weight,
             whole.fresh,
         ),
         Batch(
             {k: v[:, 5:] for k, v in whole.fields.items()},
             torch.tensor([35, 35, 35]),
-            whole.weight,
             ~whole.fresh,
         ),
     ]
@@ -236,18 +233,16 @@ def test_the_cold_beginning_of_a_stream_is_no_evidence() -> None:
 
 def test_goes_on_from_batch_to_batch() -> None:
     whole = sample_of(mixture(), 2, 40)
-    whole = Batch(whole.fields, torch.tensor([40, 40]), whole.weight, whole.fresh)
+    whole = Batch(whole.fields, torch.tensor([40, 40]), whole.fresh)
     halves = [
         Batch(
             {k: v[:, :20] for k, v in whole.fields.items()},
             whole.lengths // 2,
-            whole.weight,
             whole.fresh,
         ),
         Batch(
             {k: v[:, 20:] for k, v in whole.fields.items()},
             whole.lengths // 2,
-            whole.weight,
             ~whole.fresh,
         ),
     ]

@@ -88,12 +88,7 @@ def network_of(dropout: float = 0.0, seed: int = 0, width: int = 6) -> Any:
 def ragged_batch() -> Batch[np.ndarray]:
     ids = np.random.default_rng(0).integers(0, tiny.SIZE, size=(5, 8))
     fields = {"input": ids[:, :-1], "target": ids[:, 1:]}
-    lengths, weight = np.array([7, 3, 1, 5, 7]), np.array([1.0, 0.5, 2.0, 0.0, 3.0])
-    return Batch(fields, lengths, weight, np.ones(5, dtype=bool))
-
-
-def rows_of(batch: Batch[np.ndarray], rows: list[int]) -> Batch[np.ndarray]:
-    return batch.map(lambda array: array[rows])
+    return Batch(fields, np.array([7, 3, 1, 5, 7]), np.ones(5, dtype=bool))
 
 
 def difference(one: nn.Module, other: nn.Module) -> float:
@@ -119,20 +114,6 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole(parts: int) -> None:
     assert difference(whole, split) < 1e-9
 
 
-def test_weights_scale_gradients_and_never_the_nats() -> None:
-    batch = ragged_batch()
-    with_weight, without, plain = network_of(), network_of(), network_of()
-    first = learner_of(with_weight).update(batch, 1.0)
-    assert first.nats == learner_of(plain).update(replace(batch, weight=np.ones(5)), 1.0).nats
-    assert difference(with_weight, plain) > 1e-4
-    learner_of(without).update(rows_of(batch, [0, 1, 2, 4]), 1.0)  # row 3 weighs nothing
-    assert difference(with_weight, without) < 1e-9
-    doubled = network_of()
-    assert learner_of(doubled).update(
-        replace(batch, weight=2 * batch.weight), 1.0
-    ).norm == pytest.approx(first.norm)
-
-
 def test_the_state_goes_on_from_batch_to_batch_without_its_gradient() -> None:
     network, feed = network_of(), tiny.TinyStreams(2)
     learner = learner_of(network, optimiser={"learning_rate": 1e-12})
@@ -142,7 +123,7 @@ def test_the_state_goes_on_from_batch_to_batch_without_its_gradient() -> None:
         name: np.concatenate([batch[name] for batch in both], axis=1)
         for name in ("input", "target")
     }
-    joined = Batch(fields, np.full(4, 14), np.ones(4), np.ones(4, dtype=bool))
+    joined = Batch(fields, np.full(4, 14), np.ones(4, dtype=bool))
     loss, _ = network.loss(joined.map(torch.tensor))
     assert sum(update.nats for update in updates) == pytest.approx(
         float(loss.nats.detach().sum()), rel=1e-6
@@ -182,7 +163,8 @@ def test_matrices_decay_and_biases_do_not() -> None:
     network = network_of()
     network.head.bias.data.fill_(1.0)
     before = network.embed.weight.detach().clone()
-    batch = replace(ragged_batch(), weight=np.zeros(5))
+    batch = ragged_batch()
+    batch = replace(batch, fields={**batch.fields, "counted": np.zeros((5, 7))})
     learner_of(
         network, optimiser={"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.5}
     ).update(batch, 1.0)
@@ -230,7 +212,7 @@ def test_a_snapshot_goes_on_with_the_same_bits() -> None:
 
 def test_one_batch_can_be_overfitted() -> None:
     network = network_of(width=24)
-    batch = replace(ragged_batch(), weight=np.ones(5))
+    batch = ragged_batch()
     learner = learner_of(network, optimiser={"learning_rate": 0.02})
     losses = [learner.update(batch, 1.0) for _ in range(250)]
     assert losses[0].nats / losses[0].count > 1.3

@@ -30,9 +30,7 @@ def make_batch(rows: slice = slice(None), time: int = 5) -> Batch[Tensor]:
         "counted": torch.ones(2, 1, dtype=torch.bool)[rows],
     }
     lengths = torch.tensor([5, 3])[rows]
-    return Batch(
-        fields, lengths, torch.ones(len(lengths)), torch.ones(len(lengths), dtype=torch.bool)
-    )
+    return Batch(fields, lengths, torch.ones(len(lengths), dtype=torch.bool))
 
 
 @pytest.fixture(params=CELLS)
@@ -101,7 +99,7 @@ def test_a_model_of_sequences_is_shown_the_words_alone() -> None:
     gru = resize(MODELS.resolve("gru"), "tiny")
     over = build_classifier(gru, Fields({"symbol": 6}, children=2), "multiclass", 3).double().eval()  # type: ignore[attr-defined]
     batch, one = make_batch(), torch.ones(2)
-    words = Batch({"symbol": torch.tensor([[1, 2, 3], [4, 5, 0]])}, torch.tensor([3, 2]), one, one)
+    words = Batch({"symbol": torch.tensor([[1, 2, 3], [4, 5, 0]])}, torch.tensor([3, 2]), one)
     torch.testing.assert_close(over(batch).logits, over.model(words).logits, rtol=0, atol=1e-12)
     batch["symbol"][1, 3:] = 5  # padding
     torch.testing.assert_close(over(batch).logits, over.model(words).logits, rtol=0, atol=1e-12)
@@ -123,7 +121,7 @@ def test_every_kind_of_label_is_told_at_the_root(kind: str) -> None:
     batch = make_batch()
     fields = {name: field for name, field in batch.fields.items() if name != "label"}
     fields |= {"target": target.get(kind, batch["target"])}
-    loss, _ = model.loss(Batch(fields, batch.lengths, batch.weight, batch.fresh))
+    loss, _ = model.loss(Batch(fields, batch.lengths, batch.fresh))
     assert loss.nats.shape == (2,)
     assert not loss.penalties
     assert np.isfinite(loss.nats.detach().numpy()).all()

@@ -180,9 +180,7 @@ def test_ids_that_are_no_symbols_are_never_counted(wrong: int, memory: int) -> N
 
 def test_a_batch_has_as_many_rows_of_everything() -> None:
     fields = {"symbol": np.zeros((3, 4), np.int64)}
-    with pytest.raises(
-        ValueError, match=r"lengths \(2,\), weight \(3,\), fresh \(3,\), symbol \(3, 4\)"
-    ):
-        Batch(fields, np.ones(2, np.int64), np.ones(3), np.ones(3))
+    with pytest.raises(ValueError, match=r"lengths \(2,\), fresh \(3,\), symbol \(3, 4\)"):
+        Batch(fields, np.ones(2, np.int64), np.ones(3))
     with pytest.raises(ValueError, match="one length a row"):
-        Batch(fields, np.ones((3, 1), np.int64), np.ones(3), np.ones(3))
+        Batch(fields, np.ones((3, 1), np.int64), np.ones(3))

@@ -45,7 +45,7 @@ def steps() -> TaggedSteps:
 def make_batch(words: list[str]) -> Batch[torch.Tensor]:
     steps, _ = CODEC.encode({"words": words})
     fields = {name: torch.tensor(np.array(field, np.int64))[None] for name, field in steps.items()}
-    return Batch(fields, torch.tensor([len(words)]), torch.ones(1), torch.ones(1, dtype=torch.bool))
+    return Batch(fields, torch.tensor([len(words)]), torch.ones(1, dtype=torch.bool))
 
 
 def prior(tag: str) -> float:

@@ -201,9 +201,7 @@ SIZES = Sizes(channels=1, known=2, calendar=1, past=0, static=0, window=8, horiz
 
 def make_batch(values: dict[str, Any]) -> Batch[torch.Tensor]:
     ones = torch.ones(len(values["past"]))
-    return Batch(
-        {name: torch.tensor(value) for name, value in values.items()}, ones, ones, ones > 0
-    )
+    return Batch({name: torch.tensor(value) for name, value in values.items()}, ones, ones > 0)
 
 
 def test_ridge_is_the_solution_of_its_equations() -> None:

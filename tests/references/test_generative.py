@@ -32,7 +32,7 @@ def batch(rows: list[list[int]], target: list[int]) -> Batch[torch.Tensor]:
     for place, row in enumerate(rows):
         symbols[place, : len(row)] = torch.tensor(row)
     fields = {"symbol": symbols, "target": torch.tensor(target)}
-    return Batch(fields, lengths, torch.ones(len(rows)), torch.ones(len(rows)))
+    return Batch(fields, lengths, torch.ones(len(rows)))
 
 
 def test_bayes_rule_over_networks() -> None:

@@ -59,7 +59,6 @@ def make_batch(trees: list) -> Batch[Tensor]:
         {"symbol": symbol, "parent": parent},
         lengths,
         torch.ones(len(trees)),
-        torch.ones(len(trees)),
     )
 
 
@@ -180,7 +179,7 @@ def test_the_loss_is_that_of_the_root_and_beside_it_those_of_inner_nodes_with_a_
     model, batch = network("binary"), make_batch([[1, [2, 3]], 4])
     fields = {**batch.fields, "target": torch.tensor([1, 2]), "counted": torch.ones(2, 1)}
     fields["label"] = torch.tensor([[2, 0, 1, 0, 2], [3, 0, 0, 0, 0]])
-    whole = Batch(fields, batch.lengths, batch.weight, batch.fresh)
+    whole = Batch(fields, batch.lengths, batch.fresh)
     nats = -model(whole).logits.log_softmax(-1)
     loss, _ = model.loss(whole)
     assert not loss.penalties
@@ -261,5 +260,5 @@ def test_a_deep_tree_is_read_and_learned_without_recursion():
     assert len(plan_levels(steps["parent"].numpy(), np.array([2 * depth + 1]))) == depth + 1
     fields = {**steps, "target": torch.tensor([1]), "counted": torch.ones(1, 1)}
     model, one = network("binary").train(), torch.ones(1)
-    model.loss(Batch(fields, torch.tensor([2 * depth + 1]), one, one))[0].nats.sum().backward()
+    model.loss(Batch(fields, torch.tensor([2 * depth + 1]), one))[0].nats.sum().backward()
     assert torch.isfinite(model.child.weight.grad).all()

@@ -91,7 +91,7 @@ class TinyStreams:
             if index == 0:
                 before[:, 0] = SIZE
             fields = {"input": before, "target": self.ids[:, cut.start + 1 : cut.stop + 1]}
-            yield Batch(fields, np.full(ROWS, STEPS), np.ones(ROWS), np.full(ROWS, index == 0))
+            yield Batch(fields, np.full(ROWS, STEPS), np.full(ROWS, index == 0))
 
 
 def validation_loss(network: TinyNetwork, feed: TinyStreams) -> float:

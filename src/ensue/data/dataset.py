@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.atomic_io import format_errors
+from ensue.batch import select_named
 from ensue.cache import Cache
 from ensue.data.contract import Finding
 
@@ -230,10 +231,7 @@ def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
 
 def _load(cache: Cache, part: str, names: list[str]) -> Examples:
     arrays = {name: cache.load_array(f"{part}.{name}.npy") for name in names}
-    steps, static = (
-        {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
-        for kind in ("steps.", "static.")
-    )
+    steps, static = select_named(arrays, "steps."), select_named(arrays, "static.")
     examples, where = Examples(np.array(arrays["offsets"]), steps, static), f"of the part {part}"
     check_offsets(examples.offsets, where)
     for name, array in arrays.items():

@@ -10,6 +10,7 @@ from torch.distributions import Categorical as Choice
 from torch.nn import functional as F
 
 from ensue.heads.contract import Head
+from ensue.heads.paths import to_float32
 from ensue.settings import Settings
 
 
@@ -59,7 +60,7 @@ class Categorical(Head):
             features = features if self.change is None else self.change(features)
             scores = F.linear(features, self.table.weight[: self.size], self.bias)
         # A softmax in half precision loses the tail, which dominates the likelihood.
-        return scores if scores.dtype is torch.float64 else scores.float()
+        return to_float32(scores)
 
     def nats(self, features: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood of each target, in nats, by a fused softmax."""

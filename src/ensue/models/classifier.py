@@ -70,7 +70,7 @@ class Classifier(ParameterMixin, Predictor):
 
     >>> model = ClassifierSettings(embedding=4).build(Fields({"symbol": 9}), "multiclass", 3)
     >>> fields = {"symbol": torch.tensor([[1, 2, 3], [4, 0, 0]]), "target": torch.tensor([0, 2])}
-    >>> model(Batch(fields, torch.tensor([3, 1]), torch.ones(2), torch.ones(2))).probs.shape
+    >>> model(Batch(fields, torch.tensor([3, 1]), torch.ones(2))).probs.shape
     torch.Size([2, 3])
     """
 

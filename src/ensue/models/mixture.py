@@ -19,14 +19,14 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 from torch.nn.functional import cross_entropy
 
-from ensue.batch import Batch
+from ensue.batch import Batch, select_named
 from ensue.data.contract import Codec, Corpus
 from ensue.data.feeds import Feed, ScoringFeed, Streams
 from ensue.errors import RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram import Ngram
 from ensue.models.ngram.distribution import NextSymbol
-from ensue.models.parameters import get_device, join_arrays, select_arrays
+from ensue.models.parameters import get_device, join_arrays
 from ensue.models.pool import MixtureSettings
 from ensue.state import State, reset_rows
 
@@ -144,8 +144,8 @@ class Mixture(Autoregressive):
         if "weights" not in arrays or arrays["weights"].shape != (2, FEATURES):
             what = f"the saved mixture has no 2 x {FEATURES} weights"
             raise RunError(what, hint="train it again with this version")
-        self.network.load(select_arrays(arrays, "network."))
-        self.ngram.load(select_arrays(arrays, "ngram."))
+        self.network.load(select_named(arrays, "network."))
+        self.ngram.load(select_named(arrays, "ngram."))
         self.weights = torch.from_numpy(np.array(arrays["weights"], dtype=np.float64))
 
 

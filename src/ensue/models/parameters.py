@@ -106,13 +106,6 @@ def join_arrays(parts: Iterable[tuple[object, Model]]) -> dict[str, np.ndarray]:
     }
 
 
-def select_arrays(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Select the arrays whose names begin with a prefix, without it."""
-    return {
-        name.removeprefix(prefix): one for name, one in arrays.items() if name.startswith(prefix)
-    }
-
-
 class ParameterMixin(nn.Module):
     """Mixin for models trained by gradient: their parameters, by name, are what is saved."""
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from ensue.batch import select_named
 from ensue.errors import RunError
-from ensue.models.parameters import join_arrays, select_arrays
+from ensue.models.parameters import join_arrays
 from ensue.settings import Settings
 
 Nats = NDArray[np.float64]
@@ -82,7 +83,7 @@ class Pool:
         """
         rest = dict(arrays)
         for number, one in enumerate(self.members):
-            own = select_arrays(arrays, f"{number}.")
+            own = select_named(arrays, f"{number}.")
             one.load({name: rest.pop(f"{number}.{name}") for name in own})
         shapes = {name: one.shape for name, one in {WEIGHTS: self.weights, **self.extra}.items()}
         if {name: one.shape for name, one in rest.items()} != shapes:

@@ -80,7 +80,7 @@ class TreeModel(ParameterMixin, Predictor):
     >>> model = TreeSettings(embedding=4, width=3).build(Fields({"symbol": 9}, children=2),
     ...     "multiclass", 5)
     >>> fields = {"symbol": torch.tensor([[1, 2, 0]]), "parent": torch.tensor([[2, 2, -1]])}
-    >>> model(Batch(fields, torch.tensor([3]), torch.ones(1), torch.ones(1))).probs.shape
+    >>> model(Batch(fields, torch.tensor([3]), torch.ones(1))).probs.shape
     torch.Size([1, 3, 5])
     """
 

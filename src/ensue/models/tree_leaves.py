@@ -59,7 +59,7 @@ def select_words(batch: Batch[Tensor]) -> Batch[Tensor]:
     """Keep the symbols of the nodes that have a word, in order.
 
     >>> fields = {"symbol": torch.tensor([[0, 5, 0, 3]]), "parent": torch.tensor([[2, 2, 3, -1]])}
-    >>> words = select_words(Batch(fields, torch.tensor([4]), torch.ones(1), torch.ones(1)))
+    >>> words = select_words(Batch(fields, torch.tensor([4]), torch.ones(1)))
     >>> words["symbol"].tolist(), words.lengths.tolist()
     ([[5, 3]], [2])
     """

@@ -15,7 +15,8 @@ import numpy as np
 from torch import nn
 
 from ensue.atomic_io import format_errors, parse_json
-from ensue.models.parameters import limit_allocation, load_into, select_arrays
+from ensue.batch import select_named
+from ensue.models.parameters import limit_allocation, load_into
 from ensue.models.pool import Choice, Pool
 from ensue.settings import read_stored, to_plain
 from ensue.tasks.cached import CODEC
@@ -55,7 +56,7 @@ def open_model(
     models = []
     with format_errors(str(run.path / CODEC)), limit_model_size(run):
         for number, one in enumerate(members):
-            own = arrays if len(members) == 1 else select_arrays(arrays, f"{number}.")
+            own = arrays if len(members) == 1 else select_named(arrays, f"{number}.")
             models.append(build(one, own))
     with format_errors(where):
         model = models[0] if len(models) == 1 else mix(models, arrays)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ensue.batch import select_named
 from ensue.data.codecs import TextContent, load_codec
 from ensue.data.codecs.text import SYMBOL
 from ensue.data.contract import Codec
 from ensue.errors import RunError, SettingError
 from ensue.models.classifier import Classifier, ClassifierSettings
-from ensue.models.parameters import load_into, select_arrays
+from ensue.models.parameters import load_into
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.settings import read_stored
 from ensue.tasks.cached import CODEC
@@ -52,7 +53,7 @@ class Pretrained:
         if self.run.read_note():
             # A run that holds its n-gram has the network in its checkpoint alone.
             checkpoint = self.run.checkpoint()
-            arrays = select_arrays(arrays, "network.") or (checkpoint.best if checkpoint else {})
+            arrays = select_named(arrays, "network.") or (checkpoint.best if checkpoint else {})
         load_into(network, arrays, str(self.run.path / WEIGHTS))
         return network.eval()
 

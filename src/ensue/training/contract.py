@@ -1,10 +1,8 @@
-"""Contracts of the training loop: learner, feed of batches and events. Read this page first."""
+"""Contracts of the training loop: feed of batches, events and outcome. Read this page first."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -54,44 +52,6 @@ class Snapshot:
 
     tensors: Mapping[str, Tensor]
     values: Mapping[str, Any]
-
-
-class Learner(ABC):
-    """A model together with the algorithm that fits it to batches."""
-
-    @abstractmethod
-    def update(self, batch: Batch[np.ndarray], scale: float) -> Update:
-        """Fit one batch at `scale` times the peak learning rate.
-
-        Raises NonFiniteError, and leaves the weights unchanged, if loss or gradient is not finite.
-        """
-
-    @abstractmethod
-    def finish(self) -> None:
-        """Complete the fit after the last batch."""
-
-    @abstractmethod
-    def evaluation_mode(self) -> AbstractContextManager[None]:
-        """Put the model into evaluation mode: averaged weights, no dropout, no gradients."""
-
-    @abstractmethod
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return a copy of the weights; called within `evaluation_mode`.
-
-        Raises NonFiniteError if they are not finite.
-        """
-
-    @abstractmethod
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Set the weights to what `arrays` returned."""
-
-    @abstractmethod
-    def snapshot(self) -> Snapshot:
-        """Return everything that the next update depends on."""
-
-    @abstractmethod
-    def restore(self, snapshot: Snapshot) -> None:
-        """Return to the state of `snapshot`."""
 
 
 @dataclass(frozen=True)

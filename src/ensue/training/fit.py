@@ -1,4 +1,4 @@
-"""The training loop, for every learner."""
+"""The training loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ensue.training.contract import (
     Callback,
     Event,
     Feed,
-    Learner,
     Note,
     Outcome,
     Progress,
@@ -26,6 +25,7 @@ from ensue.training.devices import memory_mb
 from ensue.training.failure import NonFiniteError, TrainingError
 from ensue.training.folder.checkpoint import Checkpoint, LoopState
 from ensue.training.folder.run import CHECKPOINT, Run
+from ensue.training.gradient import GradientLearner
 from ensue.training.interrupt import catch_interrupt
 from ensue.training.schedules import scale
 from ensue.training.settings import PlateauSettings, TrainingSettings
@@ -46,7 +46,7 @@ MakeSample = Callable[[], tuple[str, float] | None]
 
 
 def fit(
-    learner: Learner,
+    learner: GradientLearner,
     feed: Feed,
     settings: TrainingSettings,
     run: Run,
@@ -81,7 +81,7 @@ def reopen(run: Run) -> None:
 class _Fit:
     """The loop; all that it carries from step to step is `state`, part of every checkpoint."""
 
-    learner: Learner
+    learner: GradientLearner
     feed: Feed
     settings: TrainingSettings
     run: Run
@@ -102,7 +102,6 @@ class _Fit:
                 if interrupted():
                     self._save()
                     return self._restore_best("interrupted")
-            self.learner.finish()
             if self._ending() == "finished":
                 self._report(self._evaluate())
             self.state = replace(self.state, finished=True)
@@ -171,7 +170,7 @@ class _Fit:
         self.state = _add(self.state, update)
 
     def _evaluate_or_report(self) -> None:
-        """Evaluate, report and save if due; the last evaluation waits for `learner.finish`."""
+        """Evaluate, report and save if due; the last evaluation comes after the loop."""
         state = self.state
         if self._timer is not None and self._timer.step_done(perf_counter()):
             self._count_steps(self._timer)

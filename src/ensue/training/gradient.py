@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ensue.batch import Batch
+from ensue.batch import Batch, select_named
+from ensue.heads.paths import to_float32
 from ensue.models.contract import Autoregressive, Loss, Predictor
 from ensue.models.parameters import to_device
-from ensue.state import State, detach, map_state, walk_tensors
-from ensue.training.contract import Learner, Snapshot, Update
+from ensue.state import State, detach, map_state, select_rows, walk_tensors
+from ensue.training.contract import Snapshot, Update
 from ensue.training.devices import random_state, set_random_state
 from ensue.training.failure import NonFiniteError, diagnose
 from ensue.training.settings import AdamWSettings, SGDSettings, TrainingSettings
@@ -23,11 +24,11 @@ MIN_LOSS_SCALE = 1e-3
 """fp16 halves its loss scale while gradients overflow; below this, the scale is not the cause."""
 
 
-class GradientLearner(Learner):
+class GradientLearner:
     """Train a network by truncated back-propagation through time; batches carry the state over.
 
-    The objective of a batch is sum(weight * cost) / sum(weight * count), in nats per
-    symbol. `accumulation_steps` groups of rows are computed in turn, and their gradients added.
+    The objective of a batch is sum(cost) / sum(count), in nats per symbol. `accumulation_steps`
+    groups of rows are computed in turn, and their gradients added.
     """
 
     def __init__(
@@ -48,12 +49,12 @@ class GradientLearner(Learner):
         self._average = {name: parameter.detach().clone() for name, parameter in averaged}
 
     def update(self, batch: Batch[np.ndarray], scale: float) -> Update:
-        """Take one optimiser step.
+        """Take one optimiser step, at `scale` times the peak learning rate.
 
         Raises NonFiniteError, and leaves the weights unchanged, if loss or gradient is not finite.
         """
         start = None if batch.fresh.all() else self._state
-        total = max(float((batch.weight * batch.counts).sum()), 1e-9)
+        total = max(float(batch.counts.sum()), 1e-9)
         everything = np.arange(len(batch.lengths))
         try:
             nats, state = self._gradient(batch, start, everything, total)
@@ -88,14 +89,11 @@ class GradientLearner(Learner):
         """Return the share of some rows in the batch's objective, their loss and final state."""
         part = to_device(batch.map(lambda array: array[rows]), self.device)
         index = torch.tensor(rows, device=self.device)
-        state = (
-            None
-            if state is None
-            else map_state(lambda tensor: tensor.index_select(0, index), state)
-        )
+        state = None if state is None else select_rows(state, index)
         with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
             loss, state = self.model.loss(part, state)
-        return (loss.cost * part.weight).sum() / total, loss, state
+        # In half precision the sum would overflow.
+        return to_float32(loss.cost).sum() / total, loss, state
 
     def _clip(self) -> float:
         """Clip the gradient to the largest norm, and return its norm before that."""
@@ -118,9 +116,6 @@ class GradientLearner(Learner):
             for name, parameter in self.network.named_parameters() if self._average else ():
                 self._average[name].lerp_(parameter, 1 - decay)
 
-    def finish(self) -> None:
-        """Do nothing: each update is complete."""
-
     @contextmanager
     def evaluation_mode(self) -> Generator[None, None, None]:
         """Put the network into evaluation mode: averaged weights, if any, and no dropout."""
@@ -139,7 +134,10 @@ class GradientLearner(Learner):
             parameter.data, self._average[name] = self._average[name], parameter.data
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return a copy of the weights. Raises NonFiniteError if they are not finite."""
+        """Return a copy of the weights; called within `evaluation_mode`.
+
+        Raises NonFiniteError if they are not finite.
+        """
         for name, parameter in self.network.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise NonFiniteError(name, "weights that are not finite")
@@ -150,7 +148,10 @@ class GradientLearner(Learner):
         self.model.load(arrays)
 
     def snapshot(self) -> Snapshot:
-        """Return weights, averages, optimiser moments, carried state and random states."""
+        """Return everything that the next update depends on, as copies.
+
+        It is weights, averages, optimiser moments, carried state and random states.
+        """
         tensors = {f"weight/{name}": tensor for name, tensor in self._weights()}
         tensors |= {f"average/{name}": tensor for name, tensor in self._average.items()}
         for number, moments in self._optimiser.state_dict()["state"].items():
@@ -179,9 +180,9 @@ class GradientLearner(Learner):
                 tensor.copy_(_checked(snapshot.tensors, f"weight/{name}", tensor))
             for name, tensor in self._average.items():
                 tensor.copy_(_checked(snapshot.tensors, f"average/{name}", tensor))
-        self._restore_moments(_under("moment/", snapshot.tensors))
-        self._restore_state(_under("state/", snapshot.tensors), snapshot.values["rows"])
-        set_random_state(_under("random/", snapshot.tensors), self.device)
+        self._restore_moments(select_named(snapshot.tensors, "moment/"))
+        self._restore_state(select_named(snapshot.tensors, "state/"), snapshot.values["rows"])
+        set_random_state(select_named(snapshot.tensors, "random/"), self.device)
 
     def _weights(self) -> Iterator[tuple[str, Tensor]]:
         yield from self.network.named_parameters()
@@ -231,14 +232,6 @@ def _checked(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
             f"{like.dtype}"
         )
     return found
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def _optimiser(network: nn.Module, settings: AdamWSettings | SGDSettings) -> torch.optim.Optimizer:

@@ -8,15 +8,7 @@ from ensue.data.feeds.steps import StepFeed
 from ensue.data.feeds.streams import Streams
 from ensue.data.feeds.windows import Windows
 
-FEEDS: dict[str, type[Feed]] = {
-    "streams": Streams,
-    "windows": Windows,
-    "records": Records,
-    "passage": ScoringFeed,
-}
-
 __all__ = [
-    "FEEDS",
     "ExampleFeed",
     "Feed",
     "Records",

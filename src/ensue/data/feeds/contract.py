@@ -58,11 +58,6 @@ def gather(
     return input, target, np.where(real, at, -1)
 
 
-def ones(rows: int) -> Arrays:
-    """Return a weight of 1 for each row."""
-    return np.ones(rows, np.float32)
-
-
 def make_generator(seed: int, epoch: int) -> np.random.Generator:
     """Return the random generator of one epoch."""
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch]))

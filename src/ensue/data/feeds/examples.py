@@ -8,33 +8,26 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.dataset import Examples
-from ensue.data.feeds.contract import Arrays, LengthBuckets
+from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets
 
 
-class ExampleFeed:
+class ExampleFeed(Feed):
     """Each row is one example: step fields (batch, time, ...), zero past its length; static fields.
 
-    The target belongs to the row, or to each of its steps. `weight` (examples,) scales gradients.
+    The target belongs to the row, or to each of its steps.
     """
 
-    def __init__(
-        self, examples: Examples, rows: int, seed: int, weight: Arrays | None = None
-    ) -> None:
+    def __init__(self, examples: Examples, rows: int, seed: int) -> None:
         self.examples, self.buckets = examples, LengthBuckets(examples.lengths, rows, seed)
-        self.weight = (
-            np.ones(len(examples), np.float32) if weight is None else weight.astype(np.float32)
-        )
         # What has a target each: the log of training counts these.
         self.unit = "words" if "target" in examples.steps else "examples"
 
     def __len__(self) -> int:
         return len(self.buckets)
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Arrays]]:
-        """Yield the batches of an epoch from batch `first` on."""
-        for place in range(first, len(self)):
-            chosen = self.buckets.batch(number, place)
-            yield make_batch(self.examples, chosen, self.weight[chosen])
+    def batch(self, epoch: int, place: int) -> Batch[Arrays]:
+        """Return one batch of examples in the order of this epoch."""
+        return make_batch(self.examples, self.buckets.batch(epoch, place))
 
 
 def iterate_sorted(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batch[Arrays]]]:
@@ -45,7 +38,7 @@ def iterate_sorted(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batc
         yield chosen, make_batch(examples, chosen)
 
 
-def make_batch(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> Batch[Arrays]:
+def make_batch(examples: Examples, rows: Arrays) -> Batch[Arrays]:
     """Build a batch of the given examples."""
     lengths = examples.lengths[rows]
     longest = max(int(lengths.max()), 1)
@@ -62,8 +55,7 @@ def make_batch(examples: Examples, rows: Arrays, weight: Arrays | None = None) -
     }
     if "target" not in examples.steps:
         fields["counted"] = np.ones((len(rows), 1), bool)
-    weights = np.ones(len(rows), np.float32) if weight is None else weight
-    return Batch(fields, lengths, weights, np.ones(len(rows), bool))
+    return Batch(fields, lengths, np.ones(len(rows), bool))
 
 
 def _widen(kind: np.dtype) -> np.dtype:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, cut_pieces, gather, ones
+from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, cut_pieces, gather
 
 
 class Records(Feed):
@@ -29,4 +29,4 @@ class Records(Feed):
             self.corpus, self.start, self.begins[chosen], lengths, self.first[chosen]
         )
         fields = {"input": input, "target": target}
-        return Batch(fields, lengths, ones(len(chosen)), np.ones(len(chosen), bool))
+        return Batch(fields, lengths, np.ones(len(chosen), bool))

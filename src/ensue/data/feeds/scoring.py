@@ -6,7 +6,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, gather, ones
+from ensue.data.feeds.contract import Arrays, Feed, gather
 
 
 class ScoringFeed(Feed):
@@ -44,6 +44,4 @@ class ScoringFeed(Feed):
         lengths = np.minimum(offsets[records + 1] - begins, self.steps)
         fresh = np.full(len(records), done == 0)
         input, target, at = gather(self.corpus, self.start, begins, lengths, fresh)
-        return Batch(
-            {"input": input, "target": target, "at": at}, lengths, ones(len(records)), fresh
-        )
+        return Batch({"input": input, "target": target, "at": at}, lengths, fresh)

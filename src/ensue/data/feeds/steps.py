@@ -6,7 +6,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.dataset import Examples
-from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, cut_pieces, ones
+from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, cut_pieces
 
 WARMUP = 16
 """Steps before a piece that are read and not counted, so that it does not begin blindly."""
@@ -44,4 +44,4 @@ class StepFeed(Feed):
             "numbers": numbers.astype(np.float32),
             "counted": real & (step >= self.warmup[chosen, None]),
         }
-        return Batch(fields, lengths, ones(len(chosen)), np.ones(len(chosen), bool))
+        return Batch(fields, lengths, np.ones(len(chosen), bool))

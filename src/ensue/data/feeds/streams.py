@@ -8,7 +8,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, gather, ones
+from ensue.data.feeds.contract import Arrays, Feed, gather
 
 
 class Streams(Feed):
@@ -40,4 +40,4 @@ class Streams(Feed):
         first = begins + done == 0
         input, target, _ = gather(self.corpus, self.start, begins + done, lengths, first)
         fresh = np.full(self.rows, place == 0)
-        return Batch({"input": input, "target": target}, lengths, ones(self.rows), fresh)
+        return Batch({"input": input, "target": target}, lengths, fresh)

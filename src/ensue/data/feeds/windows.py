@@ -11,7 +11,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, gather, make_generator, ones
+from ensue.data.feeds.contract import Arrays, Feed, gather, make_generator
 
 ROUNDS = 6
 
@@ -56,7 +56,7 @@ class Windows(Feed):
             fields["counted"] = np.broadcast_to(
                 np.arange(self.length) == self.length - 1, input.shape
             )
-        return Batch(fields, lengths, ones(len(begins)), np.ones(len(begins), bool))
+        return Batch(fields, lengths, np.ones(len(begins), bool))
 
 
 def permute(places: Arrays, count: int, draws: np.random.Generator) -> Arrays:

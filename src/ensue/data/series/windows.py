@@ -229,7 +229,7 @@ class WindowGatherer:
         }
         rows = len(origins)
         lengths = np.full(rows, self.layout.horizon, np.int64)
-        return Batch(fields, lengths, np.ones(rows, np.float32), np.ones(rows, bool))
+        return Batch(fields, lengths, np.ones(rows, bool))
 
 
 def iterate_windows(inputs: WindowGatherer, origins: Origins) -> Callable[[], Iterator[Any]]:

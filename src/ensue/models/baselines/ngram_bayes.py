@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
-from ensue.batch import Batch
+from ensue.batch import Batch, select_named
 from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
@@ -24,7 +24,6 @@ from ensue.models.parameters import (
     join_arrays,
     kinds_and_shapes,
     mismatch,
-    select_arrays,
 )
 from ensue.settings import Settings
 
@@ -200,5 +199,5 @@ class NgramBayes(Predictor):
         if kinds_and_shapes(own) != expected or labels != set(map(str, range(self.size))):
             raise mismatch("the saved models are of other labels")
         for label, model in enumerate(self.models):
-            model.load(select_arrays(arrays, f"{label}."))
+            model.load(select_named(arrays, f"{label}."))
         self.counts, self.exponent = np.array(own["counts"]), float(own["likelihood_exponent"][0])

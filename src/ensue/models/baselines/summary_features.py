@@ -73,7 +73,7 @@ class SummaryFeatures(ArrayMixin, Predictor):
             "numbers": torch.zeros(1, 1, shape.numbers),
             "static": torch.zeros(1, shape.static),
         }
-        example = Batch(fields, torch.zeros(1, dtype=torch.int64), torch.ones(1), torch.ones(1))
+        example = Batch(fields, torch.zeros(1, dtype=torch.int64), torch.ones(1))
         count = self.features(example).shape[1]
         self.mean = torch.zeros(count, dtype=torch.float64)
         self.sd = torch.ones(count, dtype=torch.float64)

@@ -18,6 +18,7 @@ import torch
 from pydantic import TypeAdapter
 
 from ensue.atomic_io import parse_json
+from ensue.batch import select_named
 from ensue.training.contract import Snapshot
 from ensue.training.folder.arrays import pack_tensors, unpack_tensors
 from ensue.training.schedules import Plateau
@@ -81,16 +82,8 @@ class Checkpoint:
         Raises RunError that names the file if a byte of it has changed.
         """
         tensors, note = unpack_tensors(data, where)
-        learner = {
-            name.removeprefix("learner/"): t
-            for name, t in tensors.items()
-            if name.startswith("learner/")
-        }
-        best = {
-            name.removeprefix("best/"): t.numpy()
-            for name, t in tensors.items()
-            if name.startswith("best/")
-        }
+        learner = select_named(tensors, "learner/")
+        best = {name: one.numpy() for name, one in select_named(tensors, "best/").items()}
 
         def make(values: Any) -> Checkpoint:
             note = _NOTE.validate_python(values)
