@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ensue.evaluation.ranking import best_model
-from ensue.evaluation.scores import Score
+from ensue.evaluation.scores import Measured, Score
 from ensue.inspection import diagnostics
 from ensue.inspection.diagnostics import (
     diagnose,
@@ -138,7 +138,8 @@ def test_a_warning_never_advises_against_the_recommendation() -> None:
     """The simplest of equally good models is recommended; a warning must not name another."""
 
     def row(name: str, role: Any, size: int, *losses: float) -> Score:
-        return Score(name, role, {}, {}, np.array(losses * 30), "errors per example", 0.1, size)
+        measured = Measured({}, {}, np.array(losses * 30), "errors per example")
+        return measured.of(name, role, 0.1, size)
 
     network = row("lstm", "network", 100, 0.0, 1.0)
     assert get_network_costs([row("worse", "baseline", 9, 1.0, 1.0), network]) == []

@@ -21,7 +21,7 @@ from ensue.evaluation.prequential import prequential
 from ensue.evaluation.ranking import explain_recommendation
 from ensue.evaluation.surprisal import highest_surprisal
 from ensue.evaluation.text_scoring import ScoreSettings, score
-from ensue.evaluation.unigram import Frequencies, symbol_counts, text_score
+from ensue.evaluation.unigram import Frequencies, measure_text, symbol_counts
 from ensue.inspection.memory import MemorySettings, memory
 from ensue.models.contract import Autoregressive
 from ensue.settings import read
@@ -245,14 +245,7 @@ def test_a_difference_is_sharper_than_its_two_parts():
     shared = random.exponential(1.0, 5000)
     text = encoded(5000)
     first, second = (
-        text_score(
-            "lstm",
-            "network",
-            text,
-            shared + random.normal(shift, 0.05, 5000),
-            seconds=0.0,
-            parameters=0,
-        )
+        measure_text(text, shared + random.normal(shift, 0.05, 5000)).of("lstm", "network", 0.0, 0)
         for shift in (0.02, 0.0)
     )
     mean, (low, high) = first.paired_difference(second)
@@ -294,7 +287,7 @@ def rows_of(**shifts):
     for name, shift in shifts.items():
         role, seconds, parameters = roles[name]
         nats = shared + random.normal(shift, 0.05, 5000)
-        made.append(text_score(name, role, text, nats, seconds=seconds, parameters=parameters))
+        made.append(measure_text(text, nats).of(name, role, seconds, parameters))
     return made
 
 

@@ -16,7 +16,7 @@ from ensue.data.steps import StepDataSettings, encode_steps, read_steps
 from ensue.decoding.nearest import find_nearest
 from ensue.decoding.records import continue_records
 from ensue.errors import DataError
-from ensue.evaluation.step_scoring import score_steps, summarise_nats
+from ensue.evaluation.step_scoring import measure_steps, score_steps
 from ensue.fields import Fields, Number
 from ensue.heads.numbers import CONTINUOUS
 from ensue.models.contract import StepModel
@@ -92,10 +92,12 @@ def test_scores_depend_on_no_batch_and_no_padding(name: str) -> None:
         alone, _ = log_probs(model, one_row(data, row), model.initial(1), model.start(1))
         begin, end = data.offsets[row : row + 2]
         np.testing.assert_allclose(nats[begin:end].sum(1), -alone[0], rtol=1e-4, atol=1e-4)
-    losses, sizes, interval = summarise_nats(nats, data)
-    assert sizes.tolist() == [9, 4, 20, 10]
-    np.testing.assert_allclose(losses[2], nats[13:33].sum())
-    assert interval[0] <= nats.sum(1).mean() <= interval[1]
+    measured = measure_steps(nats, data)
+    low, high = measured.intervals["nats_per_step"]
+    assert measured.sizes is not None
+    assert measured.sizes.tolist() == [9, 4, 20, 10]
+    np.testing.assert_allclose(measured.losses[2], nats[13:33].sum())
+    assert low <= nats.sum(1).mean() <= high
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *FITTED, "pool"])

@@ -14,7 +14,6 @@ from ensue.data.feeds.examples import iterate_sorted, make_batch
 from ensue.data.labelled import Example
 from ensue.data.tagged import MAX_PIECE, encode_tagged
 from ensue.layers import ENCODERS, ConvolutionSettings, RecurrentSettings
-from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.contract import Predictor
 from ensue.models.tagger import TaggerSettings
 from ensue.tasks.tag.settings import MODELS
@@ -65,11 +64,9 @@ def made(name: str, examples: Examples) -> Predictor:
     sizes = pytest.sizes  # type: ignore[attr-defined]
     if name in NETWORKS:
         return NETWORKS[name].build(sizes).double().eval()
-    fields = (
-        np.asarray(examples.steps[field]) for field in ("surface", "suffix", "capital", "target")
-    )
-    counted = TaggedSteps(*fields, offsets=examples.offsets, sizes=sizes)
-    return MODELS.parts[name]().build(sizes).fit(counted)  # type: ignore[attr-defined]
+    model = MODELS.parts[name]().build(sizes)  # type: ignore[attr-defined]
+    model.fit(examples)
+    return model
 
 
 def tensors(examples: Examples, *rows: int) -> Batch[torch.Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ensue.batch import Batch
+from ensue.data.codecs.labels import LabelCodec
 from ensue.data.labelled import Fields
 from ensue.errors import SettingError
 from ensue.models.names import resize
@@ -19,6 +20,7 @@ from ensue.tasks.classify.settings import MODELS
 CELLS = [cell for cell in get_args(TreeSettings.model_fields["cell"].annotation) if cell != "auto"]
 SYMBOL = torch.tensor([[1, 2, 0, 3, 0], [4, 5, 0, 0, 0]])
 PARENT = torch.tensor([[2, 2, 4, 4, -1], [2, 2, -1, 0, 0]])
+LABELS = LabelCodec("multiclass", ("bad", "fair", "good"))
 LABEL = torch.tensor([[1, 0, 2, 3, 1], [2, 2, 3, 0, 0]])
 
 
@@ -97,7 +99,7 @@ def test_what_was_learned_is_taken_over(model: TreeModel) -> None:
 def test_a_model_of_sequences_is_shown_the_words_alone() -> None:
     torch.manual_seed(0)
     gru = resize(MODELS.resolve("gru"), "tiny")
-    over = build_classifier(gru, Fields({"symbol": 6}, children=2), "multiclass", 3).double().eval()  # type: ignore[attr-defined]
+    over = build_classifier(gru, Fields({"symbol": 6}, children=2), LABELS).double().eval()  # type: ignore[attr-defined]
     batch, one = make_batch(), torch.ones(2)
     words = Batch({"symbol": torch.tensor([[1, 2, 3], [4, 5, 0]])}, torch.tensor([3, 2]), one)
     torch.testing.assert_close(over(batch).logits, over.model(words).logits, rtol=0, atol=1e-12)

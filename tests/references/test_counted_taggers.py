@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import product
 from statistics import stdev
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ import torch
 
 from ensue.batch import Batch
 from ensue.data.codecs.tagged import TaggedWords, get_suffixes
+from ensue.data.dataset import Examples, concatenate
 from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
-from ensue.models.baselines.tag_counts import TaggedSteps
 
 TRAIN = [
     ("the/D old/A dog/N barks/V", ["D", "A", "N", "V"]),
@@ -31,15 +32,18 @@ TOLD = [(word, tag) for words, tags in SENTENCES for word, tag in zip(words, tag
 
 
 @pytest.fixture(scope="module")
-def steps() -> TaggedSteps:
-    encoded = [CODEC.encode({"words": words})[0] for words, _ in SENTENCES]
-    fields = {
-        name: np.concatenate([one[name] for one in encoded])
-        for name in ("surface", "suffix", "capital")
-    }
-    target = np.array([TAGS.index(tag) for _, tag in TOLD])
-    offsets = np.cumsum([0, *(len(tags) for _, tags in SENTENCES)])
-    return TaggedSteps(**fields, target=target, offsets=offsets, sizes=SIZES)
+def steps() -> Examples:
+    encoded = [
+        CODEC.encode({"words": words})[0] | {"target": np.array([TAGS.index(one) for one in tags])}
+        for words, tags in SENTENCES
+    ]
+    return concatenate(encoded, [{} for _ in encoded])
+
+
+def fitted(settings: Any, steps: Examples) -> Any:
+    model = settings.build(SIZES)
+    model.fit(steps)
+    return model
 
 
 def make_batch(words: list[str]) -> Batch[torch.Tensor]:
@@ -121,7 +125,7 @@ def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, m
     monkeypatch.setattr(
         "ensue.models.baselines.hmm.MAX_TRIGRAM_TAGS", 64 if order == 2 else len(TAGS) - 1
     )
-    chances = HMMSettings().build(SIZES).fit(steps)(make_batch(words))
+    chances = fitted(HMMSettings(), steps)(make_batch(words))
     every = list(product(TAGS, repeat=len(words)))
     chance_of = cache(transition(order))
     exact = np.array([joint(words, tags, order, chance_of) for tags in every])
@@ -133,7 +137,7 @@ def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, m
 
 
 def test_the_most_frequent_tag(steps):
-    model = MostFrequentTagSettings().build(SIZES).fit(steps)
+    model = fitted(MostFrequentTagSettings(), steps)
     chances = model(make_batch(["the", "dogs", "dog", "zebra"]))
     assert [TAGS[id] for id in chances.mode[0]][:3] == ["D", "N", "N"]
     once = Counter(tag for word, tag in TOLD if [other for other, _ in TOLD].count(word) == 1)
@@ -142,7 +146,7 @@ def test_the_most_frequent_tag(steps):
 
 @pytest.mark.parametrize("settings", [HMMSettings(), MostFrequentTagSettings()])
 def test_saved_tables_answer_the_same(steps, settings):
-    model, again = settings.build(SIZES).fit(steps), settings.build(SIZES)
+    model, again = fitted(settings, steps), settings.build(SIZES)
     again.load(model.arrays())
     words = make_batch(["Berta", "sees", "dogs"])
     assert again(words).marginals.equal(model(words).marginals)

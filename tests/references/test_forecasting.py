@@ -24,7 +24,7 @@ from ensue.data.tables.times import read_time
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED
 from ensue.evaluation.forecasting.metrics import Scales, compute_block_metrics, naive_scale, score
 from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
-from ensue.evaluation.scores import Score
+from ensue.evaluation.scores import Measured, Score
 from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.baselines.window_features import window_features, window_targets
@@ -417,8 +417,8 @@ def test_intervals_of_few_stretches_are_students() -> None:
 
 def row(name: str, seconds: float, *losses: float) -> Score:
     """Make a score; the more parameters, the longer it trains."""
-    parameters = int(10 * seconds)
-    return Score(name, "baseline", {}, {}, np.array(losses), "MASE", seconds, parameters)
+    measured = Measured({}, {}, np.array(losses), "MASE")
+    return measured.of(name, "baseline", seconds, int(10 * seconds))
 
 
 def test_what_measured_worse_is_not_recommended_for_want_of_proof() -> None:

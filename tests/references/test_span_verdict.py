@@ -10,7 +10,7 @@ import pytest
 
 from ensue.cli.main import main
 from ensue.evaluation.ranking import best_model, explain_recommendation
-from ensue.evaluation.scores import Role, Score
+from ensue.evaluation.scores import Measured, Role, Score
 from ensue.evaluation.spans import SpanRules
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.inspection.diagnostics import worse_than_baseline
@@ -33,17 +33,8 @@ def truth(count: int) -> TaggedTruth:
 def standing(
     name: str, role: Role, truth: TaggedTruth, said: np.ndarray, seconds: float = 1.0
 ) -> Score:
-    return Score(
-        name,
-        role,
-        {},
-        {},
-        truth.losses(said),
-        "span F1",
-        seconds,
-        0,
-        truth.get_comparison_spans(said),
-    )
+    spans = truth.get_comparison_spans(said)
+    return Measured({}, {}, truth.losses(said), "span F1", spans).of(name, role, seconds, 0)
 
 
 def damaged(truth: TaggedTruth, share: float, tag: int, seed: int) -> np.ndarray:

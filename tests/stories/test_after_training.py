@@ -14,7 +14,7 @@ from ensue import api
 from ensue.atomic_io import disk_error
 from ensue.cli.main import main
 from ensue.errors import RunError
-from ensue.evaluation import sampling
+from ensue.evaluation import label_scoring, sampling
 from ensue.tasks import fitting, pipeline
 from ensue.tasks.classify import training as classifying
 from ensue.tasks.forecast import training as forecasting
@@ -75,11 +75,11 @@ FAULTS = [
     (GENERATE, NETWORK, text_training, "count_affordable"),
     (GENERATE, NETWORK, pipeline, "conclude"),
     (GENERATE, NETWORK, text_training, "retrain_flags"),
-    (GENERATE, FITTED, text_training, "text_score"),
+    (GENERATE, FITTED, text_training, "measure_text"),
     (GENERATE, FITTED, pipeline, "conclude"),
     (CLASSIFY, NETWORK, classifying.ClassifyTraining, "fit"),
-    (CLASSIFY, NETWORK, classifying, "fit_temperature"),
-    (CLASSIFY, NETWORK, classifying, "by_group"),
+    (CLASSIFY, NETWORK, label_scoring, "fit_temperature"),
+    (CLASSIFY, NETWORK, label_scoring, "by_group"),
     (CLASSIFY, NETWORK, pipeline, "conclude"),
     (CLASSIFY, FITTED, pipeline, "conclude"),
     (TAG, NETWORK, tagging.TagTraining, "fit"),

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from ensue.cli.main import main
+from ensue.data.demos import DEMOS
 from ensue.settings import find_flags
 from ensue.tasks import TASKS, VERBS
 from ensue.tasks.check import check
-from ensue.tasks.demos import DEMOS, write_demo
+from ensue.tasks.demos import write_demo
 
 WORDS = ["sun", "rain", "wind", "snow", "fog"]
 REVIEWS = "text,label\n" + "".join(

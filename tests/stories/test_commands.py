@@ -19,7 +19,7 @@ from ensue.cli.list import first_line
 from ensue.cli.main import main
 from ensue.data.codecs import Characters
 from ensue.data.dataset_writer import encode_corpus
-from ensue.evaluation.unigram import text_score
+from ensue.evaluation.unigram import measure_text
 from ensue.models.ngram import NgramSettings, read_arpa
 from ensue.settings import read
 from ensue.tasks.generate.report import retrain_flags
@@ -168,7 +168,7 @@ def test_each_recommended_model_has_its_command(run: str, name: str, role: Any, 
     settings = read(GenerateSettings, opened.about["settings"] | {"baseline": {"order": 4}})
     text = encode_corpus(["aab" * 50], Characters().fit(["ab"], ends=False))
     rows = [
-        text_score(each, role, text, np.full(len(text), nats), seconds=1.0, parameters=2)
+        measure_text(text, np.full(len(text), nats)).of(each, role, 1.0, 2)
         for each, nats in ((name, 1.0), ("mixture", 2.0))
     ]
     out = "network" if role == "network" else name

@@ -21,9 +21,9 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
     from ensue.api import find_task
     from ensue.cli.train.options import TrainOptions
     from ensue.cli.train.training import train
+    from ensue.data.demos import DEMOS
     from ensue.errors import SettingError, did_you_mean
     from ensue.tasks import Choices
-    from ensue.tasks.demos import DEMOS
 
     if name not in DEMOS:
         what = f"there is no demo {name!r}"

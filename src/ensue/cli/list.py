@@ -22,7 +22,7 @@ CATALOGUES = {
     "tasks": ("ensue.tasks", "VERBS"),
     "cells": ("ensue.cells", "CELLS"),
     "formats": ("ensue.data.readers.formats", "LABELLED"),
-    "demos": ("ensue.tasks.demos", "DEMOS"),
+    "demos": ("ensue.data.demos", "DEMOS"),
 }
 
 app = App(name="list")

@@ -46,6 +46,11 @@ class EncodedPart:
         return replace(self, examples=self.examples.sample(every), cases=self.cases[::every])
 
 
+def load_codecs(values: Mapping[str, Any]) -> tuple[ContentCodec, LabelCodec]:
+    """Restore the codecs of content and labels. Raises ValueError."""
+    return load_content(values["content"]), LabelCodec.from_json(values["labels"])
+
+
 @dataclass(frozen=True)
 class LabelledParts(Dataset):
     """The encoded parts and fitted codecs of a run."""
@@ -99,7 +104,7 @@ class LabelledParts(Dataset):
             )
             for name, one in streams.items()
         }
-        content, labels = load_content(values["content"]), LabelCodec.from_json(values["labels"])
+        content, labels = load_codecs(values)
         made = cls(parts, content, labels, tuple(map(str, values["files"])))
         for name in ("train", *HELD_OUT_PARTS):
             made._check(name)

@@ -39,8 +39,8 @@ class TaggedParts(Dataset):
     """Tags by id: those of the training part, sorted, then those of the test part alone."""
     known_tags: int
     """Number of tags of the training part."""
-    tokenizer: Mapping[str, Any] | None = None
-    """Tokenizer.to_json of the tokenizer fitted to the training part, if its spacing is known."""
+    tokenizer: Tokenizer | None = None
+    """The tokenizer fitted to the training part, if its spacing is known."""
     vectors: NDArray[np.float32] | None = None
     """Word vectors, (words, width), if any were given."""
     first: Sequence[Sequence[str]] = ()
@@ -65,7 +65,8 @@ class TaggedParts(Dataset):
     def codecs(self) -> dict[str, Any]:
         """The codec of words, the tags of the training part, and the tokenizer."""
         tags = list(self.tags[: self.known_tags])
-        return {"words": self.codec.to_json(), "tags": tags, "tokenizer": self.tokenizer}
+        tokenizer = self.tokenizer and self.tokenizer.to_json()
+        return {"words": self.codec.to_json(), "tags": tags, "tokenizer": tokenizer}
 
     @property
     def tables(self) -> dict[str, NDArray[Any]]:
@@ -85,18 +86,23 @@ class TaggedParts(Dataset):
         values: Mapping[str, Any],
     ) -> TaggedParts:
         """Restore from `to_json`. Raises ValueError for invalid values."""
-        codec, tokenizer = TaggedWordsCodec.from_json(values["words"]), values["tokenizer"]
-        if tokenizer is not None:
-            Tokenizer.from_json(tokenizer)
-        tags, known = values["tags"], values["known_tags"]
-        distinct = all(isinstance(tag, str) for tag in tags) and len(set(tags)) == len(tags)
-        if not distinct or not 1 <= known <= len(tags):
+        codec, tags, tokenizer = load_codecs(values)
+        known = values["known_tags"]
+        if tags != values["tags"] or len(set(tags)) < len(tags) or not 1 <= known <= len(tags):
             raise ValueError("its tags are invalid")
         for part in PARTS:
             size = len(tags) if part == "test" else known
             _check(streams[part], codec, size, f"of the part {part}")
         first = [list(map(str, one)) for one in values["first"]]
         return cls(streams, codec, tags, known, tokenizer, tables.get("vectors"), first)
+
+
+def load_codecs(
+    values: Mapping[str, Any],
+) -> tuple[TaggedWordsCodec, list[str], Tokenizer | None]:
+    """Restore the codec of words, the tags, and the tokenizer, if there is one."""
+    tokenizer = values["tokenizer"] and Tokenizer.from_json(values["tokenizer"])
+    return TaggedWordsCodec.from_json(values["words"]), list(map(str, values["tags"])), tokenizer
 
 
 def encode_parts(
@@ -130,13 +136,12 @@ def encode_parts(
         part: encode_tagged(own, codec, all_tags)
         for part, own in {**parts, "validation": kept}.items()
     }
-    tokenizer = fit_tokenizer(parts["train"])
     return TaggedParts(
         encoded,
         codec,
         all_tags,
         len(tags),
-        tokenizer.to_json() if tokenizer else None,
+        fit_tokenizer(parts["train"]),
         vectors.table if vectors else None,
         [list(one.content["words"])[:MAX_SHOWN] for one in parts["test"][:SHOWN]],  # type: ignore[index]
     )

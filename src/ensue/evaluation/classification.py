@@ -28,11 +28,6 @@ MEASURE: Mapping[LabelKind, tuple[str, str]] = {
 that mean, which is the metric or 1 - the metric."""
 
 
-def get_loss_unit(kind: LabelKind) -> str:
-    """Return the unit of the mean of `losses`."""
-    return MEASURE[kind][1]
-
-
 def losses(predictions: Predictions, target: Targets) -> Numbers:
     """Return the loss of each example: 0-1 loss, share of wrong labels, or absolute error."""
     if predictions.kind in ("regression", "ordinal"):

@@ -18,9 +18,26 @@ from ensue.data.codecs.labels import LabelCodec
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled_parts import LabelledParts
-from ensue.evaluation.calibration import expected_calibration_error, nats, reliability
-from ensue.evaluation.classification import compute_metrics, confusion, per_class, worst
-from ensue.evaluation.conformal import TARGET_COVERAGE, is_covered, prediction_sets
+from ensue.evaluation.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    nats,
+    reliability,
+)
+from ensue.evaluation.classification import (
+    MEASURE,
+    compute_metrics,
+    confusion,
+    losses,
+    per_class,
+    worst,
+)
+from ensue.evaluation.conformal import (
+    TARGET_COVERAGE,
+    conformal_quantile,
+    is_covered,
+    prediction_sets,
+)
 from ensue.evaluation.predictions import (
     TAIL,
     Z_95,
@@ -29,7 +46,7 @@ from ensue.evaluation.predictions import (
     mix_predictions,
     normalise,
 )
-from ensue.evaluation.scores import Groups
+from ensue.evaluation.scores import Groups, Measured, by_group, with_intervals
 from ensue.models.contract import Predictor
 from ensue.models.parameters import get_device, to_device
 from ensue.models.pool import Pool
@@ -130,6 +147,28 @@ UNCALIBRATED = Calibration(1.0, inf, TARGET_COVERAGE)
 """No calibration: predictions stay as they are, and sets hold every label."""
 
 
+def calibrate(predictions: Predictions, true: Any) -> Calibration:
+    """Fit the temperature, and with it the conformal quantile."""
+    temperature = fit_temperature(predictions, true)
+    scaled = predictions.with_temperature(temperature)
+    return Calibration(temperature, conformal_quantile(scaled, true), TARGET_COVERAGE)
+
+
+def measure(
+    raw: Predictions, examples: Examples, labels: LabelCodec, calibration: Calibration
+) -> Measured:
+    """Compute the metrics of predictions, which were not calibrated before, with intervals."""
+    true, groups = get_targets(examples, labels), get_groups(examples)
+    predictions, totals = raw.with_temperature(calibration.temperature), {}
+    compute = compute_metrics(predictions, true, calibration.bound)
+    metrics, intervals = with_intervals(compute, len(true), groups)
+    cost, unit = by_group(losses(predictions, true), groups), MEASURE[labels.kind][1]
+    if labels.kind in ("multiclass", "multilabel"):
+        # Of ranks and numbers the network's loss is another one.
+        totals["nats"] = len(true) * nats(predictions, true)
+    return Measured(metrics, intervals, cost, unit, count=len(true), totals=totals)
+
+
 def compute_details(
     parts: LabelledParts,
     raw: Predictions,
@@ -145,7 +184,7 @@ def compute_details(
         "skipped": parts.skipped,
         "nats": {"before": nats(raw, true), "after": nats(predictions, true)},
         "temperature": calibration.temperature,
-        "prediction_sets": _measure_sets(predictions, true, calibration),
+        "prediction_sets": measure_sets(raw, true, calibration),
         "early": _measure_prefixes(predict_calibrated, parts, predictions, true),
         "mistakes": _list_errors(predictions, true, parts),
     }
@@ -163,8 +202,9 @@ def compute_details(
     return details
 
 
-def _measure_sets(predictions: Predictions, true: Any, calibration: Calibration) -> dict[str, Any]:
+def measure_sets(raw: Predictions, true: Any, calibration: Calibration) -> dict[str, Any]:
     """Measure coverage, and the mean size of prediction sets or mean width of intervals."""
+    predictions = raw.with_temperature(calibration.temperature)
     bound, finite = calibration.bound, bool(np.isfinite(calibration.bound))
     measured = {
         "target_coverage": calibration.target_coverage,

@@ -37,11 +37,9 @@ Groups = NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
-class Score:
-    """Score of one model: a row of the comparison table."""
+class Measured:
+    """What was measured of the predictions of a model."""
 
-    name: str
-    role: Role
     metrics: Mapping[str, float]
     """By name. The table shows the interval of the first that has a column."""
     intervals: Mapping[str, Interval]
@@ -49,10 +47,6 @@ class Score:
     """Loss of each independent item, aligned between models; they are compared by its mean."""
     unit: str
     """Unit of the mean loss, as in "0.12 errors per label"."""
-    seconds: float
-    """Training time."""
-    parameters: int
-    """Number of trained parameters."""
     spans: SpanCounts | None = None
     """Span counts of each sentence, if models are compared by span F1: then the cost is 1 - F1."""
     sizes: NDArray[np.float64] | None = None
@@ -61,6 +55,22 @@ class Score:
     """Number of scored examples, words, symbols or forecasts."""
     totals: Mapping[str, float] = field(default_factory=dict)
     """Nats in total, if known; totals of a text: characters, words, unknown symbols."""
+
+    def of(self, name: str, role: Role, seconds: float, parameters: int) -> Score:
+        """Make the score of a model with this name."""
+        return Score(**vars(self), name=name, role=role, seconds=seconds, parameters=parameters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Measured):
+    """Score of one model: a row of the comparison table."""
+
+    name: str
+    role: Role
+    seconds: float
+    """Training time."""
+    parameters: int
+    """Number of trained parameters."""
     selected: bool = False
     """Whether it was selected among all models on the validation part, for the run to hold."""
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
-from ensue.evaluation.intervals import Interval, mean_bounds, widen_for_small_n
-from ensue.evaluation.scores import Role, Score
+from ensue.evaluation.intervals import mean_bounds, widen_for_small_n
+from ensue.evaluation.scores import Measured
 from ensue.models.contract import StepModel
 from ensue.models.parameters import get_device
 
@@ -54,47 +54,23 @@ def score_steps(model: StepModel, examples: Examples) -> NDArray[np.float64]:
     return nats
 
 
-def step_score(
-    name: str,
-    role: Role,
-    nats: NDArray[np.float64],
-    examples: Examples,
-    *,
-    seconds: float,
-    parameters: int,
-) -> Score:
-    """Make a row of the table from the nats of each field of each step.
-
-    Steps depend on their neighbours, so models are compared block by block.
-    """
-    losses, sizes, interval = summarise_nats(nats, examples)
-    return Score(
-        name,
-        role,
-        {"nats_per_step": float(nats.sum() / len(nats))},
-        {"nats_per_step": interval},
-        losses,
-        "nats per step",
-        seconds,
-        parameters,
-        sizes=sizes,
-        count=len(nats),
-        totals={"nats": float(nats.sum())},
-    )
-
-
-def summarise_nats(
-    nats: NDArray[np.float64], examples: Examples
-) -> tuple[NDArray[np.float64], NDArray[np.float64], Interval]:
-    """Sum the nats (steps, fields) of blocks of steps, count their steps, and give an interval.
-
-    The interval is that of the mean per step, at 95 %. A block lies within a sequence.
-    """
+def measure_steps(nats: NDArray[np.float64], examples: Examples) -> Measured:
+    """Measure a model by its nats, (steps, fields), block by block; a block is in one sequence."""
     begins = np.flatnonzero(begin_blocks(examples))
     losses = np.add.reduceat(nats.sum(1), begins)
     sizes = np.diff(np.append(begins, len(nats))).astype(np.float64)
-    mean = float(losses.sum() / sizes.sum())
-    return losses, sizes, widen_for_small_n(mean_bounds(losses, sizes), mean, len(losses))
+    total = float(nats.sum())
+    mean = total / len(nats)
+    interval = widen_for_small_n(mean_bounds(losses, sizes), mean, len(losses))
+    return Measured(
+        {"nats_per_step": mean},
+        {"nats_per_step": interval},
+        losses,
+        "nats per step",
+        sizes=sizes,
+        count=len(nats),
+        totals={"nats": total},
+    )
 
 
 def begin_blocks(examples: Examples) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from ensue.data.codecs.tag_schemes import OUTSIDE, Scheme, guess_scheme, may_fol
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.data.tagged import TaggedParts, compute_sentence_offsets
-from ensue.evaluation.scores import MetricFunction
+from ensue.evaluation.scores import Measured, MetricFunction, with_intervals
 from ensue.evaluation.spans import SpanCounts, SpanRules, correct_spans, rates, share
 from ensue.heads.paths import Chain, PooledTags
 from ensue.models.contract import Predictor
@@ -86,6 +86,13 @@ class TaggedTruth:
             return of_spans | found if spans and spans.actual.any() else found | of_spans
 
         return over
+
+    def measure(self, predicted: Ids) -> Measured:
+        """Compute the metrics of predicted tags, with intervals."""
+        metrics, intervals = with_intervals(self.compute_metrics(predicted), self.sentences)
+        spans, losses = self.get_comparison_spans(predicted), self.losses(predicted)
+        unit = "errors per word" if spans is None else "span F1"
+        return Measured(metrics, intervals, losses, unit, spans, count=len(self.true))
 
     def get_comparison_spans(self, predicted: Ids) -> SpanCounts | None:
         """Return the span counts that models are compared by, or None if there are no spans."""

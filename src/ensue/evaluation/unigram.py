@@ -1,4 +1,4 @@
-"""Text scores for the comparison table, and the uniform and unigram baselines."""
+"""Measures of a text for the comparison table, and the uniform and unigram baselines."""
 
 from __future__ import annotations
 
@@ -11,28 +11,22 @@ from numpy.typing import NDArray
 from ensue.data.contract import Corpus
 from ensue.evaluation.intervals import Chunks, intervals
 from ensue.evaluation.likelihood import Likelihood, Nats
-from ensue.evaluation.scores import Role, Score
+from ensue.evaluation.scores import Measured
 
 _PART = 1 << 20
 
 
-def text_score(
-    name: str, role: Role, text: Corpus, nats: Nats, *, seconds: float, parameters: int
-) -> Score:
-    """Make a row of the table from the nats of each symbol of the text.
+def measure_text(text: Corpus, nats: Nats) -> Measured:
+    """Measure a model by the nats of each symbol of a text.
 
     Symbols depend on their neighbours, so models are compared chunk by chunk.
     """
     likelihood, chunks = Likelihood.of(text, nats), Chunks.of(text, nats)
-    return Score(
-        name,
-        role,
+    return Measured(
         likelihood.metrics,
         intervals(chunks, likelihood),
         chunks.nats,
         "nats per character",
-        seconds,
-        parameters,
         sizes=chunks.symbols * (max(likelihood.characters, 1) / chunks.symbols.sum()),
         count=likelihood.symbols,
         totals=likelihood.totals,

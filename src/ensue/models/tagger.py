@@ -83,7 +83,7 @@ class Tagger(ParameterMixin, Predictor):
         inputs = settings.word + self.spelling.width + settings.affix * len(self.affixes)
         self.vectors = None
         if vectors is not None:
-            self.vectors = nn.Parameter(torch.from_numpy(vectors), requires_grad=False)
+            self.vectors = nn.Parameter(torch.tensor(vectors), requires_grad=False)
             inputs += vectors.shape[1]
         self.body = build_encoder(settings.body, inputs)
         self.head = settings.head.build(self.body.width, sizes["target"])

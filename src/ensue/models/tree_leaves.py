@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ensue.batch import Batch
-from ensue.data.codecs.labels import LabelKind
+from ensue.data.codecs.labels import LabelCodec
 from ensue.data.dataset import Examples
 from ensue.data.labelled import Fields
 from ensue.models.contract import Loss, Predictor
@@ -20,14 +20,14 @@ from ensue.models.tree import TreeSettings
 from ensue.state import State
 
 
-def build_classifier(settings: Any, shape: Fields, kind: LabelKind, size: int) -> Predictor:
+def build_classifier(settings: Any, shape: Fields, labels: LabelCodec) -> Predictor:
     """Build a classifier; a sequence model reads the leaves of trees.
 
     Raises SettingError for settings that do not fit the data.
     """
     if not shape.children or isinstance(settings, TreeSettings):
-        return settings.build(shape, kind, size)
-    return LeavesOnly(settings.build(leaf_fields(shape), kind, size))
+        return settings.build(shape, labels.kind, labels.size)
+    return LeavesOnly(settings.build(leaf_fields(shape), labels.kind, labels.size))
 
 
 class LeavesOnly(nn.Module, WrapperMixin, Predictor):

@@ -17,10 +17,12 @@ from ensue.atomic_io import format_errors, write_errors
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import CONTENTS, Dataset, Prepared
+from ensue.data.demos import DEMOS
+from ensue.data.labelled import LabelledReader
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
 from ensue.settings import Settings, read_stored
-from ensue.tasks.demos import DEMOS, demo_name, write_demo
+from ensue.tasks.demos import demo_name, write_demo
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import ABOUT, Run
 
@@ -41,6 +43,8 @@ class Sources:
     """Name of the demo, if it is one."""
     on_event: Callback = lambda event: None
     """What gets the progress of what takes long."""
+    reader: LabelledReader | None = None
+    """The reader of examples that are in no files."""
     codecs: Mapping[str, Any] | None = None
     """The codecs of a run that was read before."""
     findings: list[Finding] = field(default_factory=list)
@@ -81,6 +85,12 @@ class DataSource(Generic[S, D]):
             on_event(Note(str(finding)))
         return prepared.dataset
 
+    def read_into(self, run: Run, settings: S, reader: LabelledReader) -> None:
+        """Read examples that are in no files into the run, so that its training needs none."""
+        cache = Cache(run.cache)
+        cache.begin()
+        self.read(settings, Sources((), run.cache, reader=reader)).save(cache)
+
     def load(self, run: Run) -> D:
         """Load the data of a run, or read it again if the cache is damaged.
 
@@ -118,7 +128,7 @@ class DataSource(Generic[S, D]):
             known = run.read_json(CODEC) if run.has(CODEC) else None
             demo = demo_name(files, self.verb, self.demo)
             files = [write_demo(demo, folder)] if demo else files
-            found = self.read(settings, Sources(files, folder, demo, on_event, known))
+            found = self.read(settings, Sources(files, folder, demo, on_event, codecs=known))
             found.save(cache)
             if known is not None and (
                 json.dumps(found.dataset.codecs).encode() != run.read(CODEC)

@@ -6,16 +6,19 @@ from abc import ABC, abstractmethod
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
-from ensue.data.contract import SILENT, Listener
+from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import get_suffix
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
-from ensue.settings import FlagField, Settings, find_flags, read_arguments
-from ensue.tasks.in_memory import as_path
-from ensue.tasks.results import CARD, PAGE, RESULT, Report
+from ensue.settings import FlagField, Settings, find_flags, read, read_arguments
+from ensue.tasks.cached import DataSource
+from ensue.tasks.in_memory import as_columns, as_path, as_paths
+from ensue.tasks.results import CARD, PAGE, RESULT, Report, Scored
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 from ensue.training.settings import TrainingOptions
@@ -104,6 +107,48 @@ class Trained(ABC):
         Raises RunError if the folder is not empty, or the disk fails; then nothing is left there.
         """
         self.run.copy(as_path(folder, "save"))
+
+
+class ExampleModel(Trained):
+    """A trained model that answers each example by itself, and is scored on files of examples."""
+
+    source: ClassVar[DataSource[Any, Any]]
+
+    @cached_property
+    def data(self) -> Any:
+        """Settings of the data, with everything that was guessed filled in."""
+        about = self.run.about
+        data = about["data"].get("settings", about["settings"]["data"])
+        return read(self.source.settings, {**about["settings"], "data": data}).data
+
+    @cached_property
+    def parts(self) -> Any:
+        """The data of the run, as it was split. Raises RunError if it is not there any more."""
+        return self.source.load(self.run)
+
+    def evaluate(
+        self,
+        paths: str | Path | Sequence[str | Path] = (),
+        columns: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Scored:
+        """Compute the metrics on files with the truth; without any, on the test part of the run.
+
+        `columns` maps roles to column names that differ from the training data, such as
+        {"label": "mood"}. `notes` of the details say what was skipped. Raises DataError,
+        SettingError.
+        """
+        findings, paths, columns = list[Finding](), as_paths(paths), as_columns(columns, "evaluate")
+        listener = Listener(findings.append)
+        part = self.read_part(paths, listener, **columns) if paths else None
+        return self.score(part).with_notes(findings)
+
+    @abstractmethod
+    def read_part(self, paths: Sequence[Path], listener: Listener, **columns: Any) -> Any:
+        """Read and encode files as a part of the data. Raises DataError."""
+
+    @abstractmethod
+    def score(self, part: Any = None) -> Scored:
+        """Compute the metrics on what `read_part` returned, or on the test part."""
 
 
 @dataclass(frozen=True)

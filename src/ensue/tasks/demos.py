@@ -1,17 +1,11 @@
-"""The demos of all verbs. Loads no torch."""
+"""Demos as the data of a training. Loads no torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from ensue.atomic_io import write_atomically
-from ensue.data.demos import Demo
+from ensue.data.demos import DEMOS
 from ensue.errors import DataError
-from ensue.tasks import VERBS
-
-DEMOS: dict[str, Demo] = {
-    name: demo for verb in VERBS.values() for name, demo in verb.demos.items()
-}
-"""Demos by name."""
 
 
 def demo_name(data: Sequence[Path], task: str, usual: str) -> str | None:

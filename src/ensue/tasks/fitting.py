@@ -17,7 +17,7 @@ from torch import nn
 from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.errors import Interrupted, UserError
-from ensue.evaluation.scores import Role
+from ensue.evaluation.scores import Measured, Role, Score
 from ensue.models.contract import Predictor
 from ensue.models.names import is_network, name_model
 from ensue.models.parameters import get_device, to_device
@@ -79,6 +79,11 @@ class Fitted:
         if self.members:
             return "mixture"
         return "network" if self.settings and is_network(self.settings.model) else "baseline"
+
+    def score(self, measured: Measured) -> Score:
+        """Make the row of the comparison table of what was measured of this model."""
+        size = getattr(self.model, "parameter_count", 0)
+        return measured.of(self.name, self.role, self.seconds, size)
 
 
 def prepare_hardware(run: Run, settings: Any, on_event: Callback) -> HardwareSettings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import nn
@@ -21,8 +21,10 @@ from ensue.models.pool import Choice, Pool
 from ensue.settings import read_stored, to_plain
 from ensue.tasks.cached import CODEC
 from ensue.tasks.fitting import Fitted
+from ensue.tasks.results import CALIBRATION
 from ensue.training.folder.run import CHECKPOINT, WEIGHTS, Run
 
+C = TypeVar("C")
 Arrays = Mapping[str, np.ndarray]
 MAX_MEMBERS = 64
 """Most members of a mixture; no verb has as many models."""
@@ -65,6 +67,11 @@ def open_model(
         if isinstance(one, nn.Module):
             one.eval()
     return model, members
+
+
+def open_calibration(run: Run, read: Callable[[Any], C], usual: C) -> C:
+    """Read the calibration of a run, which lacks it if calibrating failed after the training."""
+    return run.parse(CALIBRATION, read) if run.has(CALIBRATION) else usual
 
 
 def describe_choice(names: Sequence[str], found: Choice, loss: str) -> str:

@@ -82,7 +82,7 @@ def train(
     scores = [score for one, score in baselines if score is not None and one.name != own.name]
     for one, of_it in zip(models, predicted, strict=True):
         by = calibration if one is own else verb.calibrate(one, data)
-        scores.append(verb.score(one, data, of_it, by))
+        scores.append(one.score(verb.score(one, data, of_it, by)))
     scores[-1] = replace(scores[-1], selected=own is not fitted)
     details = verb.measure(trained, data, predicted[-1])
     trained = verb.finish(trained, own, data, predicted[-1])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -124,15 +125,21 @@ def recommend(
 def diagnose_labels(
     run: Run,
     scores: Sequence[Score],
-    counts: Mapping[str, Mapping[str, int]],
-    recalls: Iterable[tuple[str, int, float]],
-    size: int | None,
+    targets: Mapping[str, NDArray[Any]] = MappingProxyType({}),
+    names: Sequence[str] = (),
+    recalls: Iterable[tuple[str, int, float]] = (),
+    size: int | None = None,
 ) -> list[str]:
-    """Diagnose a training on labels or tags, with a remedy for each probable fault.
+    """Diagnose a training, on labels or tags if it has any, with a remedy for each probable fault.
 
-    `counts` has the examples of each label by part; `recalls` the name, test examples and recall
-    of each label; `size` is their number, if the validation loss is in nats.
+    `targets` has the label of each example by part, as its place in `names`; `recalls` the name,
+    test examples and recall of each label; `size` is their number, if the validation loss is in
+    nats.
     """
+    counts = {
+        part: dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
+        for part, ids in targets.items()
+    }
     own = scores[-1]
     # A model fitted in closed form has no loss curve; the log may be that of a network.
     metrics = run.rows(METRICS) if own.role != "baseline" else []
@@ -151,11 +158,6 @@ def get_network_costs(rows: Sequence[Score]) -> list[tuple[str, float]]:
     if own.role == "network" and best is not own:
         return [(row.name, row.cost) for row in (best, own)]
     return []
-
-
-def count_labels(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
-    """Count the examples of each label, by name."""
-    return dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
 
 
 def find_scored_files(

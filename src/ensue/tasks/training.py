@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from time import perf_counter
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ensue.atomic_io import format_errors
 from ensue.data.feeds import ExampleFeed
-from ensue.evaluation.scores import Score
+from ensue.evaluation.scores import Measured, Score
 from ensue.models.contract import Predictor
 from ensue.models.names import Models, name_model
 from ensue.models.pool import Held, Likelihoods, Pool, choose_members
@@ -127,12 +128,14 @@ class Training(ABC, Generic[D]):
         return [*found.values()], notes
 
     @abstractmethod
-    def fit(self, settings: Any, data: D, on_event: Callback) -> Fitted:
-        """Fit the model of `settings` in closed form on the training part."""
-
-    @abstractmethod
     def build(self, settings: Any, data: D) -> Any:
-        """Build the network, with its first weights."""
+        """Build the model of `settings`: a network with its first weights, or what is fitted."""
+
+    def fit(self, settings: Any, data: Any, on_event: Callback) -> Fitted:
+        """Fit the model of `settings` in closed form, and select on the validation part."""
+        began, model = perf_counter(), self.build(settings, data)
+        selected = model.fit(data["train"], data["validation"])
+        return Fitted(model, perf_counter() - began, selected or ())
 
     def start(self, run: Run, settings: Any, network: Any, data: D, on_event: Callback) -> None:
         """Change the first weights of a network, unless the run is resumed."""
@@ -153,9 +156,9 @@ class Training(ABC, Generic[D]):
         """Compute the validation loss: nats per target."""
         return mean_nats(model, data["validation"], settings.training.batching.batch_size)
 
-    @abstractmethod
-    def size(self, data: D) -> tuple[int, str]:
+    def size(self, data: Any) -> tuple[int, str]:
         """Count the training part, and name the unit."""
+        return len(data["train"]), "examples"
 
     def count_examples(self, data: D) -> int:
         """Count the examples of the training part, of which `sample` takes one in so many."""
@@ -249,8 +252,8 @@ class Training(ABC, Generic[D]):
         return [self.predict(one, data) for one in models]
 
     @abstractmethod
-    def score(self, fitted: Fitted, data: D, predicted: Any, calibration: Any) -> Score:
-        """Score a model by its predictions of the test part."""
+    def score(self, fitted: Fitted, data: D, predicted: Any, calibration: Any) -> Measured:
+        """Measure a model by its predictions of the test part."""
 
     @abstractmethod
     def trained(self, run: Run, fitted: Fitted, data: D, calibration: Any) -> Any:
@@ -268,7 +271,7 @@ class Training(ABC, Generic[D]):
         self, run: Run, data: D, scores: Sequence[Score], details: Mapping[str, Any]
     ) -> list[str]:
         """Describe each probable fault of the training, with its fix."""
-        return diagnose_labels(run, scores, counts={}, recalls=(), size=None)
+        return diagnose_labels(run, scores)
 
     def selected(self, trained: Any) -> tuple[str, ...]:
         """Say what was selected after the training, and on which part."""
@@ -284,4 +287,4 @@ def _fit_baseline(
     fitted = verb.fit(settings, data, on_event)
     fitted = replace(fitted, settings=fitted.settings or settings)
     calibration, predicted = (one(fitted, data) for one in (verb.calibrate, verb.predict))
-    return fitted, verb.score(fitted, data, predicted, calibration)
+    return fitted, fitted.score(verb.score(fitted, data, predicted, calibration))

@@ -1,8 +1,7 @@
 """A verb as the command line knows it, before torch is loaded. Read this page before adding one.
 
 A verb is a folder of `ensue.tasks` with its name, which `NAMES` lists. `__init__.py` holds its
-request and its VERB, `check.py` its CHECK, `demos.py` its DEMOS; they load no torch. `task.py`
-holds its TASK.
+request and its VERB, `check.py` its CHECK; they load no torch. `task.py` holds its TASK.
 docs/make_settings.py writes `flags.json`.
 """
 
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ensue.data.check.contract import Check
-    from ensue.data.demos import Demo
     from ensue.settings import Settings
     from ensue.tasks.contract import Task
 
@@ -58,11 +56,6 @@ class Verb:
     def check(self) -> Check:
         """The check of its data, which loads no torch either."""
         return import_module(f"ensue.tasks.{self.name}.check").CHECK
-
-    @property
-    def demos(self) -> Mapping[str, Demo]:
-        """Its demos by name."""
-        return import_module(f"ensue.tasks.{self.name}.demos").DEMOS
 
     @property
     def task(self) -> Task:

@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ensue.batch import Batch
+from ensue.data.dataset import Examples
 from ensue.heads.paths import Chain, ChainTags
 from ensue.models.baselines.tag_counts import (
     Counts,
@@ -57,15 +58,16 @@ class HMM(ArrayMixin, Predictor):
     array_names = ("change", "prior", "lexicon", "root", "suffix", "trust")
 
     def __init__(self, settings: HMMSettings, sizes: Mapping[str, int]) -> None:
-        self.settings = settings
+        self.settings, self.sizes = settings, sizes
         tags = sizes["target"]
         self.change = torch.zeros(tags + 1 if tags <= MAX_TRIGRAM_TAGS else 1, tags + 1, tags + 1)
         self.prior, self.root, self.trust = torch.zeros(tags), torch.zeros(2, tags), torch.zeros(())
         self.lexicon = torch.zeros(sizes["surface"], tags)
         self.suffix = torch.zeros(2 * sizes["suffix"], tags)
 
-    def fit(self, words: TaggedSteps) -> HMM:
+    def fit(self, train: Examples, validation: Examples | None = None) -> None:
         """Count the training part."""
+        words = TaggedSteps.of(train, self.sizes)
         lexicon = words.table("surface")
         prior = normalise_rows(lexicon.sum(0))
         rare = mark_rare(words, lexicon, self.settings.max_count)
@@ -80,7 +82,6 @@ class HMM(ArrayMixin, Predictor):
         # The weight of the shorter ending: the standard deviation of the tags' probabilities.
         self.trust = to_tensor(np.array(np.std(prior, ddof=1) if len(prior) > 1 else 1.0))
         self.root, self.suffix = to_tensor(normalise_rows(root)), to_tensor(suffix)
-        return self
 
     @property
     def parameter_count(self) -> int:

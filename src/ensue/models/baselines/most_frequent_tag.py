@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ensue.batch import Batch
+from ensue.data.dataset import Examples
 from ensue.heads.paths import StepTags
 from ensue.models.baselines.tag_counts import TaggedSteps, mark_rare, normalise_rows, to_tensor
 from ensue.models.contract import Predictor
@@ -40,16 +41,16 @@ class MostFrequentTag(ArrayMixin, Predictor):
     array_names = ("scores",)
 
     def __init__(self, settings: MostFrequentTagSettings, sizes: Mapping[str, int]) -> None:
-        self.settings = settings
+        self.settings, self.sizes = settings, sizes
         self.scores = torch.zeros(sizes["surface"], sizes["target"])
 
-    def fit(self, words: TaggedSteps) -> MostFrequentTag:
+    def fit(self, train: Examples, validation: Examples | None = None) -> None:
         """Count the training part."""
+        words = TaggedSteps.of(train, self.sizes)
         lexicon = words.table("surface")
         rare = normalise_rows(words.table("surface", mark_rare(words, lexicon)).sum(0) + 1e-3)
         counts = lexicon + SUFFIX_WEIGHT * rare
         self.scores = to_tensor(np.log(counts / counts.sum(1, keepdims=True)))
-        return self
 
     def __call__(self, batch: Batch[Tensor]) -> StepTags:
         """Return the distribution of the tags of each sentence."""

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ensue.data.dataset import Examples
+
 Counts = NDArray[np.float32]
 
 
@@ -29,6 +31,13 @@ class TaggedSteps:
     """Start of each sentence, and the end of the last."""
     sizes: Mapping[str, int]
     """Number of ids of the fields "surface", "suffix" and "target"."""
+
+    @classmethod
+    def of(cls, examples: Examples, sizes: Mapping[str, int]) -> TaggedSteps:
+        """Take the fields of encoded sentences."""
+        names = ("surface", "suffix", "capital", "target")
+        fields = (np.asarray(examples.steps[name]) for name in names)
+        return cls(*fields, offsets=examples.offsets, sizes=sizes)
 
     def table(self, field: str, chosen: NDArray[np.bool_] | slice = slice(None)) -> Counts:
         """Count each tag with each id of a field, (ids, tags)."""

@@ -181,7 +181,7 @@ class StepBaseline(StepModel):
         ]
         return np.concatenate([last[:, 0], changes, *symbols, np.ones((len(last), 1))], 1)
 
-    def fit(self, train: Examples) -> None:
+    def fit(self, train: Examples, validation: Examples | None = None) -> None:
         """Fit to the training part."""
         numbers = np.asarray(train.steps["numbers"], np.float64)
         ids = np.asarray(train.steps["symbols"], np.int64)

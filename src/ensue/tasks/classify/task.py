@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ensue.data.codecs import CONTENT_SETTINGS
+from ensue.data.demos import DEMOS
 from ensue.data.detect import get_given, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
-from ensue.tasks.classify.data import DEMO, read_into
+from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.settings import (
     MEASUREMENT_READERS,
     MODEL_REASONS,
@@ -19,7 +20,7 @@ from ensue.tasks.classify.settings import (
 from ensue.tasks.classify.trained import open_classifier
 from ensue.tasks.classify.training import TRAINING
 from ensue.tasks.contract import Choices, Proposal
-from ensue.tasks.demos import DEMOS, demo_name
+from ensue.tasks.demos import demo_name
 from ensue.tasks.pipeline import make_task
 from ensue.tasks.pretrained import match_pretrained, refuse_pretrained
 from ensue.tasks.proposal import (
@@ -80,7 +81,7 @@ def _propose(choices: Choices) -> Proposal:
 def _choose_reader(choices: Choices) -> tuple[str, str | None]:
     """Choose the reader from assignments and file names; also give the reason, if guessed."""
     given = get_given(ClassifySettings, choices.flags, choices.assignments)
-    if "data.reader.name" not in given and (demo := demo_name(choices.data, "classify", DEMO)):
+    if "data.reader.name" not in given and (demo := demo_name(choices.data, "classify", DATA.demo)):
         return DEMOS[demo].format, None
     name, reason = guess_labelled_format(choices.data, given)
     if name not in LABELLED:
@@ -94,5 +95,5 @@ def _get_codec_settings(name: str) -> Any:
     return name if name in CONTENT_SETTINGS else {"name": "text", "unit": name}
 
 
-TASK = make_task(TRAINING, _propose, open_classifier, prepare=read_into)
+TASK = make_task(TRAINING, _propose, open_classifier, prepare=DATA.read_into)
 """The task of `ensue train classify`."""

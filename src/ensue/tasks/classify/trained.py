@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
 from itertools import compress, islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from ensue.data.codecs import load_content
 from ensue.data.codecs.labels import LabelCodec, merge_labels
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.dataset import Examples
 from ensue.data.labelled import Content, ContentCodec, Example, LabelledReader
-from ensue.data.labelled_examples import LabelledSettings
-from ensue.data.labelled_parts import EncodedPart, encode, report_unknown_channels
+from ensue.data.labelled_parts import EncodedPart, encode, load_codecs, report_unknown_channels
 from ensue.data.readers.in_memory import InMemoryReader
 from ensue.data.readers.labelled_inputs import as_contents, open_input, open_stdin, reopen
 from ensue.errors import DataError
-from ensue.evaluation.classification import compute_metrics
-from ensue.evaluation.conformal import (
-    is_covered,
-    prediction_intervals,
-    prediction_sets,
-)
+from ensue.escape import csv_line
+from ensue.evaluation.conformal import prediction_intervals, prediction_sets
 from ensue.evaluation.label_scoring import (
     UNCALIBRATED,
     Calibration,
-    get_groups,
     get_targets,
+    measure,
+    measure_sets,
     predict,
 )
 from ensue.evaluation.predictions import Predictions
-from ensue.evaluation.scores import with_intervals
 from ensue.models.contract import Predictor
 from ensue.models.pool import Pool
 from ensue.models.tree_leaves import build_classifier
-from ensue.settings import read
 from ensue.tasks.cached import CODEC
 from ensue.tasks.classify import ClassifyRequest
 from ensue.tasks.classify.data import DATA
-from ensue.tasks.classify.rows import format_rows
 from ensue.tasks.classify.settings import ClassifySettings
-from ensue.tasks.contract import Trained
-from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import STDIN, as_columns, as_examples, as_paths, name_source
-from ensue.tasks.results import CALIBRATION, Scored, find_scored_files
+from ensue.tasks.contract import ExampleModel
+from ensue.tasks.held import open_calibration, open_model
+from ensue.tasks.in_memory import STDIN, as_examples, name_source
+from ensue.tasks.results import Scored, find_scored_files
 from ensue.training.folder.run import Run
 
 MAX_PLACES = 5
@@ -86,26 +77,17 @@ class Prediction:
         return {"line": self.example.line, **text, **predicted, "row": dict(self.example.row)}
 
 
-class LabelModel(Trained):
+@dataclass(eq=False)
+class LabelModel(ExampleModel):
     """A classifier, as `ensue.train("classify", ...)` and `ensue.open(run)` return it."""
 
-    request = ClassifyRequest
+    request, source = ClassifyRequest, DATA
 
-    def __init__(
-        self,
-        run: Run,
-        model: Predictor | Pool,
-        content: ContentCodec,
-        labels: LabelCodec,
-        calibration: Calibration,
-    ) -> None:
-        self.run, self.model, self.content, self.labels = run, model, content, labels
-        self.calibration = calibration
-
-    @cached_property
-    def data(self) -> LabelledSettings:
-        """Settings of the data, with everything that was guessed filled in."""
-        return read(LabelledSettings, self.run.about["data"]["settings"])
+    run: Run
+    model: Predictor | Pool
+    content: ContentCodec
+    labels: LabelCodec
+    calibration: Calibration
 
     def classify(self, contents: Content | Iterable[Content]) -> list[Prediction]:
         """Predict the label of each content; a single text is taken as a list of one.
@@ -133,8 +115,21 @@ class LabelModel(Trained):
             yield from self.predict(InMemoryReader(given), listener)
 
     def lines(self, answers: Iterable[Prediction]) -> Iterator[str]:
-        """Write predictions as CSV."""
-        return format_rows(answers, self.labels)
+        """Write CSV: the columns of the first example, then those of its prediction."""
+        is_number, columns = self.labels.kind == "regression", list[str]()
+        names = ("standard_deviation",) if is_number else self.labels.names
+        heads = names if is_number else [f"p({name})" for name in names]
+        ours, form = ["predicted", *heads, "prediction_set"], ".6g" if is_number else ".4f"
+        for one in answers:
+            own = dict(one.example.row) or {"text": one.example.content}
+            if not columns:
+                columns = list(own)
+                given = [f"{name} (data)" if name in ours else name for name in columns]
+                yield csv_line(given + ours)
+            given = [own.get(name, "") for name in columns]
+            numbers = [format(one.probabilities[name], form) for name in names if not one.note]
+            numbers += [""] * len(names) * bool(one.note)
+            yield csv_line([*given, _cell(one.label), *numbers, _cell(list(one.set))])
 
     def predict(
         self, reader: LabelledReader, listener: Listener = SILENT, source: str = "the data"
@@ -149,16 +144,9 @@ class LabelModel(Trained):
         while chunk := list(islice(examples, CHUNK)):
             notes = [self._reason_to_skip(one.content) for one in chunk]
             known = [one for one, note in zip(chunk, notes, strict=True) if not note]
-            encoded = self._encode(known, labelled=False) if known else None
+            predictions = self._predict_known(known)
             for one, note in zip(chunk, notes, strict=True):
-                unknown_channels.update(self.content.unknown_channels(one.content) if note else ())
-            unknown_channels.update(encoded.unknown_channels if encoded else {})
-            predictions = (
-                self._as_predictions(known, self.predict_arrays(encoded.examples))
-                if encoded
-                else iter(())
-            )
-            for one, note in zip(chunk, notes, strict=True):
+                unknown_channels.update(self.content.unknown_channels(one.content))
                 if note:
                     skipped.setdefault(note, []).append(one.case or str(one.line))
                     yield Prediction(one, None, {}, tuple(self.labels.names), note)
@@ -169,7 +157,7 @@ class LabelModel(Trained):
             named = ", ".join(places[:MAX_PLACES]) + ", ..." * (len(places) > MAX_PLACES)
             count = f"{len(places):,} example{'s' * (len(places) > 1)}"
             what = f"no prediction for {count}, since {note} (at {named})"
-            listener.on_finding(Finding(source, what))
+            listener.report(source, what)
 
     def _reason_to_skip(self, content: Content) -> str:
         """Give the reason why a content cannot be predicted; empty where it can."""
@@ -177,113 +165,87 @@ class LabelModel(Trained):
             return "the text is empty"
         return "" if self.content.knows(content) else "nothing in it was seen in training"
 
+    def _predict_known(self, examples: Sequence[Example]) -> Iterator[Prediction]:
+        found, bound = self._predict(examples), self.calibration.bound
+        if found.kind == "regression":
+            ends = prediction_intervals(found, bound).tolist()
+            rows = zip(examples, found.scores.tolist(), ends, strict=True)
+            for example, (middle, below, above), both in rows:
+                spread = {"standard_deviation": (below + above) / 2}
+                yield Prediction(example, middle, spread, tuple(both))
+            return
+        names, sets = self.labels.names, prediction_sets(found, bound)
+        rows = zip(examples, found.best, found.probabilities.tolist(), sets, strict=True)
+        for example, best, row, inside in rows:
+            probabilities = dict(zip(names, row, strict=True))
+            label = self.labels.decode(best)
+            yield Prediction(example, label, probabilities, tuple(compress(names, inside)))
+
     def predictions(self, contents: Sequence[Content]) -> Predictions:
         """Predict contents in order, as arrays of calibrated scores."""
-        return self.predict_arrays(
-            self._encode(list(InMemoryReader(contents).examples()), labelled=False).examples
-        )
+        return self._predict(list(InMemoryReader(contents).examples()))
+
+    def _predict(self, examples: Sequence[Example]) -> Predictions:
+        return self.predict_arrays(self._encode(examples, None).examples)
 
     def predict_arrays(self, examples: Examples) -> Predictions:
         """Predict encoded examples in order, as arrays of calibrated scores."""
-        return predict(self.model, examples, self.labels).with_temperature(
-            self.calibration.temperature
-        )
+        raw = predict(self.model, examples, self.labels)
+        return raw.with_temperature(self.calibration.temperature)
 
-    def evaluate(
-        self,
-        paths: str | Path | Sequence[str | Path] = (),
-        columns: Mapping[str, Any] = MappingProxyType({}),
-    ) -> Scored:
-        """Compute the metrics on labelled files; without any, on the test part of the run.
+    def _encode(self, examples: Sequence[Example], labels: LabelCodec | None) -> EncodedPart:
+        files = tuple(dict.fromkeys(example.file for example in examples))
+        return encode(examples, self.content, labels, self.data.max_length, files)
 
-        `columns` maps roles to column names that differ from the training data, such as
-        {"label": "mood"}. Rows without text or label are skipped, as `notes` of the details say.
-        Raises DataError, SettingError.
-        """
-        paths, columns = as_paths(paths), as_columns(columns, "evaluate")
-        findings = list[Finding]()
-        if not paths:
-            encoded = DATA.load(self.run).parts["test"]
-        else:
-            paths = find_scored_files(self.run, paths, self.data, Listener(findings.append))
-            reader = reopen(self.data, paths, True, columns, Listener(findings.append))
-            delimiter = self.labels.delimiter if self.labels.kind == "multilabel" else None
-            read = merge_labels(
-                reader.examples(Listener(findings.append)), self.data.labels, several=delimiter
-            )
-            if len(examples := [one for one in read if one.label is not None]) < len(read):
-                what = f"{len(read) - len(examples):,} examples without a label skipped"
-                findings.append(Finding(str(paths[0]), what))
-            if not examples:
-                what = "no example has a text and a label"
-                raise DataError(what, where=str(paths[0]), hint="give another file")
-            encoded = self._encode(examples, labelled=True)
+    def read_part(self, paths: Sequence[Path], listener: Listener, **columns: Any) -> EncodedPart:
+        """Read labelled files, and encode the examples with a label. Raises DataError."""
+        where, files = str(paths[0]), find_scored_files(self.run, paths, self.data, listener)
+        reader = reopen(self.data, files, True, columns, listener)
+        several = self.labels.delimiter if self.labels.kind == "multilabel" else None
+        read = merge_labels(reader.examples(listener), self.data.labels, several=several)
+        examples = [one for one in read if one.label is not None]
+        if len(examples) < len(read):
+            what = f"{len(read) - len(examples):,} examples without a label skipped"
+            listener.report(where, what)
+        if not examples:
+            what = "no example has a text and a label"
+            raise DataError(what, where=where, hint="give another file")
+        encoded = self._encode(examples, self.labels)
         if not len(encoded.examples):
             what = "training has none of its labels"
-            raise DataError(what, where=str(paths[0]), hint="give another file")
-        scored = score(
-            self.predict_arrays(encoded.examples), encoded, self.labels, self.calibration
-        )
-        return scored.with_notes(findings)
+            raise DataError(what, where=where, hint="give another file")
+        return encoded
 
-    def _encode(self, examples: Sequence[Example], labelled: bool) -> EncodedPart:
-        files = tuple(dict.fromkeys(example.file for example in examples))
-        return encode(
-            examples, self.content, self.labels if labelled else None, self.data.max_length, files
-        )
-
-    def _as_predictions(
-        self, examples: Sequence[Example], predictions: Predictions
-    ) -> Iterator[Prediction]:
-        if predictions.kind == "regression":
-            ends = prediction_intervals(predictions, self.calibration.bound)
-            for example, (middle, *spreads), both in zip(
-                examples, predictions.scores.tolist(), ends.tolist(), strict=True
-            ):
-                yield Prediction(
-                    example, middle, {"standard_deviation": sum(spreads) / 2}, tuple(both)
-                )
-            return
-        names, sets = self.labels.names, prediction_sets(predictions, self.calibration.bound)
-        for example, best, row, in_set in zip(
-            examples, predictions.best, predictions.probabilities.tolist(), sets, strict=True
-        ):
-            probabilities = dict(zip(names, row, strict=True))
-            label = self.labels.decode(best)
-            yield Prediction(example, label, probabilities, tuple(compress(names, in_set)))
+    def score(self, part: EncodedPart | None = None) -> Scored:
+        """Compute the metrics on a labelled part, or on the test part."""
+        part = part or self.parts.parts["test"]
+        raw = predict(self.model, part.examples, self.labels)
+        measured = measure(raw, part.examples, self.labels, self.calibration)
+        sets = measure_sets(raw, get_targets(part.examples, self.labels), self.calibration)
+        details = {
+            "examples": measured.count,
+            "coverage": sets["coverage"],
+            "unseen_labels": dict(part.unseen_labels),
+            "unknown_channels": dict(part.unknown_channels),
+        }
+        return Scored(measured.metrics, measured.intervals, details)
 
 
-def score(
-    predictions: Predictions, encoded: EncodedPart, labels: LabelCodec, calibration: Calibration
-) -> Scored:
-    """Compute the metrics of calibrated predictions, with confidence intervals."""
-    true = get_targets(encoded.examples, labels)
-    metrics, intervals = with_intervals(
-        compute_metrics(predictions, true, calibration.bound),
-        len(true),
-        get_groups(encoded.examples),
-    )
-    coverage = float(is_covered(predictions, true, calibration.bound).mean())
-    skipped = {
-        "unseen_labels": dict(encoded.unseen_labels),
-        "unknown_channels": dict(encoded.unknown_channels),
-    }
-    return Scored(metrics, intervals, {"examples": len(true), "coverage": coverage, **skipped})
+def _cell(value: Any) -> str:
+    """Write a label, or several as JSON, with six digits of a number."""
+    if isinstance(value, list):
+        rounded = [float(_cell(one)) if isinstance(one, float) else one for one in value]
+        return json.dumps(rounded, ensure_ascii=False)
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     """Open the classifier of a run. Raises RunError where its files are damaged."""
-    content, labels = run.parse(
-        CODEC,
-        lambda codecs: (load_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
-    )
-    model, _ = open_model(run, settings, partial(_build, content, labels))
-    # A failure between training and calibration leaves a run without calibration.json.
-    calibration = (
-        run.parse(CALIBRATION, Calibration.from_json) if run.has(CALIBRATION) else UNCALIBRATED
-    )
+    content, labels = run.parse(CODEC, load_codecs)
+
+    def build(own: ClassifySettings, _: Any) -> Predictor:
+        return build_classifier(own.model, content.shape, labels)
+
+    model, _ = open_model(run, settings, build)
+    calibration = open_calibration(run, Calibration.from_json, UNCALIBRATED)
     return LabelModel(run, model, content, labels, calibration)
-
-
-def _build(content: ContentCodec, labels: LabelCodec, settings: ClassifySettings, _: Any) -> Any:
-    return build_classifier(settings.model, content.shape, labels.kind, labels.size)

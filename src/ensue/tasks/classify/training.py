@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from ensue.data.labelled_parts import LabelledParts
-from ensue.evaluation.calibration import fit_temperature, log_likelihoods, nats
-from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
-from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
+from ensue.evaluation.calibration import log_likelihoods
+from ensue.evaluation.classification import losses
 from ensue.evaluation.label_scoring import (
     UNCALIBRATED,
     Calibration,
+    calibrate,
     compute_details,
     get_groups,
     get_targets,
+    measure,
     predict,
 )
 from ensue.evaluation.predictions import Predictions
-from ensue.evaluation.scores import Score, by_group, with_intervals
+from ensue.evaluation.scores import Measured, Score
 from ensue.inspection import diagnostics
 from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.contract import Predictor
@@ -34,7 +34,7 @@ from ensue.tasks.classify.settings import MODELS
 from ensue.tasks.classify.trained import LabelModel
 from ensue.tasks.fitting import Fitted
 from ensue.tasks.pretrained import copy_pretrained
-from ensue.tasks.results import count_labels, diagnose_labels
+from ensue.tasks.results import diagnose_labels
 from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
@@ -75,15 +75,9 @@ class ClassifyTraining(Training[LabelledParts]):
             baselines = [MajoritySettings()]
         return [one for one in baselines if one.suits(shape, labels.kind) and one != settings.model]
 
-    def fit(self, settings: Any, data: LabelledParts, on_event: Callback) -> Fitted:
-        """Fit a model in closed form, selecting on the validation part."""
-        began, fitted = perf_counter(), _build(settings.model, data)
-        selected = fitted.fit(data["train"], data["validation"])
-        return Fitted(fitted, perf_counter() - began, selected or ())
-
     def build(self, settings: Any, data: LabelledParts) -> Any:
-        """Build the network."""
-        return _build(settings.model, data)
+        """Build a model."""
+        return build_classifier(settings.model, data.content.shape, data.labels)
 
     def start(
         self, run: Run, settings: Any, network: Any, data: LabelledParts, on_event: Callback
@@ -102,10 +96,6 @@ class ClassifyTraining(Training[LabelledParts]):
         predictions = predict(model, part, data.labels)
         return float(losses(predictions, get_targets(part, data.labels)).mean())
 
-    def size(self, data: LabelledParts) -> tuple[int, str]:
-        """Count the examples."""
-        return len(data["train"]), "examples"
-
     def held_out(self, fitted: Fitted, data: LabelledParts) -> HeldOut:
         """Score the labels of the validation part; one that is several counts each of them."""
         part, labels = data["validation"], data.labels
@@ -118,11 +108,9 @@ class ClassifyTraining(Training[LabelledParts]):
         """Fit temperature and conformal quantile on the calibration part, if there is one."""
         if "calibration" not in data.parts:
             return UNCALIBRATED
-        part, labels = data["calibration"], data.labels
-        predictions, true = predict(fitted.model, part, labels), get_targets(part, labels)
-        temperature = fit_temperature(predictions, true)
-        scaled = predictions.with_temperature(temperature)
-        return Calibration(temperature, conformal_quantile(scaled, true), TARGET_COVERAGE)
+        part = data["calibration"]
+        predictions = predict(fitted.model, part, data.labels)
+        return calibrate(predictions, get_targets(part, data.labels))
 
     def predict(self, fitted: Fitted, data: LabelledParts) -> Predictions:
         """Predict the test part."""
@@ -130,21 +118,9 @@ class ClassifyTraining(Training[LabelledParts]):
 
     def score(
         self, fitted: Fitted, data: LabelledParts, predicted: Predictions, calibration: Calibration
-    ) -> Score:
-        """Score a model after its calibration."""
-        true, groups = get_targets(data["test"], data.labels), get_groups(data["test"])
-        predictions = predicted.with_temperature(calibration.temperature)
-        metrics, intervals = with_intervals(
-            compute_metrics(predictions, true, calibration.bound), len(true), groups
-        )
-        cost, unit = by_group(losses(predictions, true), groups), get_loss_unit(data.labels.kind)
-        which, size = (fitted.name, fitted.role), (fitted.seconds, fitted.model.parameter_count)
-        count, totals = len(true), {}
-        if data.labels.kind in ("multiclass", "multilabel"):
-            # Of ranks and numbers the network's loss is another one.
-            totals["nats"] = count * nats(predictions, true)
-        values = metrics, intervals, cost, unit, *size
-        return Score(*which, *values, count=count, totals=totals)
+    ) -> Measured:
+        """Measure a model after its calibration."""
+        return measure(predicted, data["test"], data.labels, calibration)
 
     def trained(
         self, run: Run, fitted: Fitted, data: LabelledParts, calibration: Calibration
@@ -162,17 +138,17 @@ class ClassifyTraining(Training[LabelledParts]):
         self, run: Run, data: LabelledParts, scores: Sequence[Score], details: Mapping[str, Any]
     ) -> list[str]:
         """Describe each probable fault of the training, with a remedy."""
-        labels, count, size = data.labels, len(data["test"]), None
-        counts: dict[str, dict[str, int]] = {}
+        labels, count = data.labels, len(data["test"])
+        targets, classes = {}, details.get("per_class", ())
         if labels.kind in ("multiclass", "ordinal"):
-            # The validation loss of ordinal labels is not in nats.
-            size = labels.size if labels.kind == "multiclass" else None
-            ids = {name: np.asarray(one.static["target"]) for name, one in data.streams.items()}
-            counts = {name: count_labels(own, labels.names) for name, own in ids.items()}
+            targets = {name: one.static["target"] for name, one in data.streams.items()}
         # On an ordinal scale it is no fault if some label is never predicted.
-        classes = details.get("per_class", ()) if labels.kind != "ordinal" else ()
+        if labels.kind == "ordinal":
+            classes = ()
         recalls = ((one["label"], one["examples"], one["recall"]) for one in classes)
-        warnings = diagnose_labels(run, scores, counts, recalls, size)
+        # Only the validation loss of exclusive labels is in nats of one of them.
+        size = labels.size if labels.kind == "multiclass" else None
+        warnings = diagnose_labels(run, scores, targets, labels.names, recalls, size)
         if "calibration_error" in details:
             warnings += diagnostics.miscalibrated(details["calibration_error"]["after"], count)
         sets = details["prediction_sets"]
@@ -189,7 +165,3 @@ class ClassifyTraining(Training[LabelledParts]):
 
 
 TRAINING = ClassifyTraining()
-
-
-def _build(model: Any, data: LabelledParts) -> Any:
-    return build_classifier(model, data.content.shape, data.labels.kind, data.labels.size)

@@ -37,9 +37,9 @@ from ensue.tasks.contract import Trained
 from ensue.tasks.forecast import ForecastRequest
 from ensue.tasks.forecast.data import DATA
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.held import open_model
+from ensue.tasks.held import open_calibration, open_model
 from ensue.tasks.in_memory import as_paths, name_source
-from ensue.tasks.results import CALIBRATION, RESULT, Result, Scored
+from ensue.tasks.results import RESULT, Result, Scored
 from ensue.training.folder.run import Run
 
 
@@ -230,10 +230,5 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
 
     model, members = open_model(run, settings, lambda one, _: one.model.build(sizes), mix)
     settings = members[0] if len(members) == 1 else settings
-    # A failure between training and calibration leaves a run without calibration.json.
-    conformal = (
-        run.parse(CALIBRATION, ConformalIntervals.from_json)
-        if run.has(CALIBRATION)
-        else UNCALIBRATED
-    )
+    conformal = open_calibration(run, ConformalIntervals.from_json, UNCALIBRATED)
     return ForecastModel(run, settings, prepared, model, conformal)

@@ -23,7 +23,7 @@ from ensue.evaluation.forecasting.metrics import (
     scale_quantile_errors,
     score,
 )
-from ensue.evaluation.scores import Score
+from ensue.evaluation.scores import Measured, Score
 from ensue.models.baselines.statistical import (
     INSTALL,
     Statistical,
@@ -182,15 +182,13 @@ class ForecastTraining(Training[SeriesParts]):
         data: SeriesParts,
         predicted: Forecast,
         calibration: ConformalIntervals,
-    ) -> Score:
-        """Score forecasts of the test part against the actual values."""
+    ) -> Measured:
+        """Measure forecasts of the test part against the actual values."""
         origins = data.origins("test")
         scored = _score(data, predicted, calibration)
         blocks = number_blocks(origins, data.layout.horizon)
         metrics, intervals, losses = compute_block_metrics(scored, blocks)
-        which, unit = (fitted.name, fitted.role), scored.cost.upper()
-        size = fitted.seconds, getattr(fitted.model, "parameter_count", 0)
-        return Score(*which, metrics, intervals, losses, unit, *size, count=len(origins))
+        return Measured(metrics, intervals, losses, scored.cost.upper(), count=len(origins))
 
     def trained(
         self, run: Run, fitted: Fitted, data: SeriesParts, calibration: ConformalIntervals

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import isfinite
 
 from ensue.data.dataset import Prepared
+from ensue.data.demos import DEMOS
 from ensue.data.prepare import LONG, OnRead, prepare
 from ensue.data.text_parts import TextParts
 from ensue.tasks.cached import DataSource, Sources
-from ensue.tasks.demos import DEMOS
 from ensue.tasks.fitting import Budget
 from ensue.tasks.generate.pretrained import choose_codec
 from ensue.tasks.generate.settings import GenerateSettings

@@ -11,9 +11,9 @@ from ensue.data.feeds import Feed
 from ensue.data.text_parts import TextParts, take_last
 from ensue.evaluation.likelihood import Nats
 from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
-from ensue.evaluation.scores import Score
+from ensue.evaluation.scores import Measured, Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
-from ensue.evaluation.unigram import Frequencies, symbol_counts, text_score
+from ensue.evaluation.unigram import Frequencies, measure_text, symbol_counts
 from ensue.inspection.diagnostics import diagnose
 from ensue.models.mixture import Mixture, fit_mixture_to_text, improves
 from ensue.models.names import is_network
@@ -228,16 +228,9 @@ class GenerateTraining(Training[Any]):
 
     def score(
         self, fitted: Fitted, data: TextParts, predicted: Predicted, calibration: None
-    ) -> Score:
-        """Score a model by nats per character."""
-        return text_score(
-            fitted.name,
-            fitted.role,
-            predicted.text,
-            predicted.nats,
-            seconds=fitted.seconds,
-            parameters=fitted.model.parameter_count,
-        )
+    ) -> Measured:
+        """Measure nats per character."""
+        return measure_text(predicted.text, predicted.nats)
 
     def trained(self, run: Run, fitted: Fitted, data: TextParts, calibration: None) -> TextModel:
         """Make the model that generates; the run states what its n-gram has counted."""

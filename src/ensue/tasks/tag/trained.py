@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise, starmap
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.codecs.tagged import TaggedWordsCodec
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.dataset import Examples
 from ensue.data.labelled import Example
-from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_companion_reader
+from ensue.data.readers.tagged import TaggedReader, make_companion_reader
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.readers.tagged.conllu_output import format_conllu
 from ensue.data.readers.tagged.inputs import Inputs
 from ensue.data.readers.tagged.tokenizer import Tokenizer
-from ensue.data.tagged import compute_sentence_offsets, encode_tagged
+from ensue.data.tagged import compute_sentence_offsets, encode_tagged, load_codecs
 from ensue.errors import DataError
-from ensue.evaluation.scores import with_intervals
 from ensue.evaluation.tagging import CHANGES, make_truth, predict_tags
 from ensue.models.contract import Predictor
 from ensue.models.pool import Pool
-from ensue.settings import read
 from ensue.tasks.cached import CODEC
-from ensue.tasks.contract import Trained
+from ensue.tasks.contract import ExampleModel
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import STDIN, as_examples, as_paths, name_source
+from ensue.tasks.in_memory import STDIN, as_examples, name_source
 from ensue.tasks.results import Scored, find_scored_files
 from ensue.tasks.tag import TagRequest
 from ensue.tasks.tag.data import DATA
@@ -41,6 +40,8 @@ from ensue.training.folder.run import Run
 
 KNOWN_FIELDS = {"surface", "word", "vector"}
 """A word is known if one of these fields is above 0, the id of what is unknown."""
+TaggedPart: TypeAlias = "tuple[Examples, Sequence[str]]"
+"""Tagged sentences, and their tags by id."""
 CHUNK = 2000
 """Sentences that are encoded at once; larger chunks delay the first answer."""
 
@@ -67,26 +68,17 @@ class TaggedSentence:
         }
 
 
-class TagModel(Trained):
+@dataclass(eq=False)
+class TagModel(ExampleModel):
     """A tagger, as `ensue.train("tag", ...)` and `ensue.open(run)` return it."""
 
-    request = TagRequest
+    request, source = TagRequest, DATA
 
-    def __init__(
-        self,
-        run: Run,
-        model: Predictor | Pool,
-        codec: TaggedWordsCodec,
-        tags: Sequence[str],
-        tokenizer: Tokenizer | None = None,
-    ) -> None:
-        self.run, self.model, self.codec, self.tags = run, model, codec, tags
-        self.tokenizer = tokenizer
-
-    @cached_property
-    def data(self) -> TaggedSettings:
-        """Settings of the data."""
-        return read(TaggedSettings, self.run.about["settings"]["data"])
+    run: Run
+    model: Predictor | Pool
+    codec: TaggedWordsCodec
+    tags: Sequence[str]
+    tokenizer: Tokenizer | None
 
     @property
     def column(self) -> str:
@@ -151,89 +143,65 @@ class TagModel(Trained):
         source: str = "the data",
     ) -> Iterator[TaggedSentence]:
         """Tag sentences in chunks; at the end, warn `listener` if all their words are unknown."""
-        rest, count, any_known = iter(sentences), 0, False
+        rest, found = iter(sentences), Counter[bool]()
         while chunk := list(islice(rest, CHUNK)):
-            # Without labels: those of the input may be tags that the model does not know.
-            unlabelled = [Example(one.content, None, one.file, one.line) for one in chunk]
-            examples = encode_tagged(unlabelled, self.codec, self.tags)
-            probabilities = np.zeros(examples.offsets[-1], np.float32)
-            ids = predict_tags(self.model, examples, probabilities)
-            fields = KNOWN_FIELDS & examples.steps.keys()
-            known = np.any([np.asarray(examples.steps[name]) > 0 for name in fields], axis=0)
-            offsets = compute_sentence_offsets(examples).tolist()
-            for number, sentence in enumerate(chunk):
-                place = slice(offsets[number], offsets[number + 1])
-                tags = [self.tags[one] for one in ids[place].tolist()]
-                words, own_known = cast("Any", sentence.content)["words"], known[place].tolist()
+            for one in self._tag_chunk(chunk):
                 # Punctuation and numbers are known in nearly any language.
-                spelled = [
-                    one
-                    for word, one in zip(words, own_known, strict=True)
-                    if any(map(str.isalpha, word))
-                ]
-                count, any_known = count + len(spelled), any_known or any(spelled)
-                own_probabilities = probabilities[place].tolist()
-                yield TaggedSentence(sentence, words, tags, own_probabilities, own_known)
-        if count and not any_known:
+                words = zip(one.words, one.known, strict=True)
+                found.update(known for word, known in words if any(map(str.isalpha, word)))
+                yield one
+        count = found[False]
+        if count and not found[True]:
             what = "its word was not in training"
             if count > 1:
                 what = f"none of the {count:,} words was in training"
             hint = "tags are guesses by spelling and context; give text like the training data"
-            listener.on_finding(Finding(source, what, hint))
+            listener.report(source, what, hint)
 
-    def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
-        """Compute the metrics on tagged files; without any, on the test part of the run.
+    def _tag_chunk(self, sentences: Sequence[Example]) -> Iterator[TaggedSentence]:
+        # Without labels: those of the input may be tags that the model does not know.
+        unlabelled = [replace(one, label=None) for one in sentences]
+        examples = encode_tagged(unlabelled, self.codec, self.tags)
+        probabilities = np.zeros(examples.offsets[-1], np.float32)
+        ids = predict_tags(self.model, examples, probabilities)
+        fields = KNOWN_FIELDS & examples.steps.keys()
+        known = np.any([np.asarray(examples.steps[name]) > 0 for name in fields], axis=0)
+        ends = pairwise(compute_sentence_offsets(examples).tolist())
+        for sentence, place in zip(sentences, starmap(slice, ends), strict=True):
+            words, tags = cast("Any", sentence.content)["words"], ids[place].tolist()
+            values = probabilities[place].tolist(), known[place].tolist()
+            yield TaggedSentence(sentence, words, [self.tags[one] for one in tags], *values)
 
-        Raises DataError.
-        """
-        paths = as_paths(paths)
-        if not paths:
-            data = DATA.load(self.run)
-            return self._score(data["test"], data.tags)
-        findings = list[Finding]()
-        files = find_scored_files(self.run, paths, self.data, Listener(findings.append))
-        reader = self.reader(files, True)
-        sentences = list(reader.examples(Listener(findings.append)))
-        if not any(tag in self.tags for one in sentences for tag in one.label):
+    def read_part(self, paths: Sequence[Path], listener: Listener, **columns: Any) -> TaggedPart:
+        """Read and encode tagged sentences. Raises DataError."""
+        reader = self.reader(find_scored_files(self.run, paths, self.data, listener), True)
+        sentences = list(reader.examples(listener))
+        found = {tag for one in sentences for tag in one.label}
+        if not found & {*self.tags}:
             what = f"none of its tags was in training; it was read as {reader.described}"
             hint = "give another file, or write this one as .tsv: word, tab, tag on each line"
             raise DataError(what, where=str(paths[0]), hint=hint)
-        tags = [
-            *self.tags,
-            *sorted({tag for one in sentences for tag in one.label} - set(self.tags)),
-        ]
-        scored = self._score(encode_tagged(sentences, self.codec, tags), tags)
-        return scored.with_notes(findings)
+        tags = [*self.tags, *sorted(found - {*self.tags})]
+        return encode_tagged(sentences, self.codec, tags), tags
 
-    def _score(self, examples: Examples, tags: Sequence[str]) -> Scored:
-        truth = make_truth(examples, tags, len(self.tags))
-        predicted = predict_tags(self.model, examples)
-        metrics, intervals = with_intervals(truth.compute_metrics(predicted), truth.sentences)
-        return Scored(metrics, intervals, truth.details(predicted))
-
-
-def open_tokenizer(codec: Mapping[str, Any]) -> Tokenizer | None:
-    """Open the tokenizer that was saved with a codec, if there is one."""
-    return Tokenizer.from_json(codec["tokenizer"]) if codec.get("tokenizer") else None
-
-
-def _open_codec(codecs: Any) -> tuple[TaggedWordsCodec, list[str], Any]:
-    return (
-        TaggedWordsCodec.from_json(codecs["words"]),
-        list(map(str, codecs["tags"])),
-        open_tokenizer(codecs),
-    )
+    def score(self, part: TaggedPart | None = None) -> Scored:
+        """Compute the metrics on tagged sentences, or on the test part."""
+        examples, tags = part or (self.parts["test"], self.parts.tags)
+        truth, predicted = (
+            make_truth(examples, tags, len(self.tags)),
+            predict_tags(self.model, examples),
+        )
+        measured = truth.measure(predicted)
+        return Scored(measured.metrics, measured.intervals, truth.details(predicted))
 
 
 def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     """Open the tagger of a run. Raises RunError where its files are damaged."""
-    codec, tags, tokenizer = run.parse(CODEC, _open_codec)
+    codec, tags, tokenizer = run.parse(CODEC, load_codecs)
     sizes = {**codec.shape.symbols, "target": len(tags)}
 
-    def build(own: TagSettings, arrays: Mapping[str, NDArray[Any]]) -> Predictor:
-        vectors = arrays.get("vectors")  # a map of the file, and torch takes no read-only array
-        vectors = None if vectors is None else np.array(vectors)
-        return cast("Any", own.model).build(sizes, vectors)
+    def build(own: Any, arrays: Mapping[str, NDArray[Any]]) -> Predictor:
+        return own.model.build(sizes, arrays.get("vectors"))
 
     def mix(models: Sequence[Any], arrays: Mapping[str, NDArray[Any]]) -> Pool:
         changes = np.zeros((len(tags) + 1, len(tags) + 1))

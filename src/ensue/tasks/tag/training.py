@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from time import perf_counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from ensue.data.tagged import TaggedParts, count_covered
-from ensue.evaluation.scores import Score, with_intervals
+from ensue.evaluation.scores import Measured, Score
 from ensue.evaluation.tagging import (
     BATCH_SIZE,
+    TaggedTruth,
     distribute_tags,
     make_truth,
     predict_tags,
     score_changes,
 )
 from ensue.models.baselines.hmm import HMMSettings
-from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.names import is_network
 from ensue.models.pool import Pool
 from ensue.settings import Settings
 from ensue.tasks.fitting import Fitted, mean_nats
-from ensue.tasks.results import count_labels, diagnose_labels
+from ensue.tasks.results import diagnose_labels
 from ensue.tasks.tag.data import DATA
 from ensue.tasks.tag.report import TAGS
 from ensue.tasks.tag.settings import MODELS
-from ensue.tasks.tag.trained import TagModel, open_tokenizer
+from ensue.tasks.tag.trained import TagModel
 from ensue.tasks.training import HeldOut, Training
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
@@ -59,17 +59,8 @@ class TagTraining(Training[TaggedParts]):
                 on_event(Note(f"{what} (--set model.head=softmax tags words separately)"))
         return baselines
 
-    def fit(self, settings: Any, data: TaggedParts, on_event: Callback) -> Fitted:
-        """Fit a model of counts."""
-        began, train = perf_counter(), data["train"]
-        names = ("surface", "suffix", "capital", "target")
-        fields = (np.asarray(train.steps[name]) for name in names)
-        fitted = settings.model.build(data.sizes)
-        fitted.fit(TaggedSteps(*fields, offsets=train.offsets, sizes=data.sizes))
-        return Fitted(fitted, perf_counter() - began)
-
     def build(self, settings: Any, data: TaggedParts) -> Any:
-        """Build the network; word vectors are a part of it."""
+        """Build a model; word vectors are a part of a network."""
         return settings.model.build(data.sizes, data.vectors)
 
     def size(self, data: TaggedParts) -> tuple[int, str]:
@@ -83,7 +74,7 @@ class TagTraining(Training[TaggedParts]):
     @torch.no_grad()
     def held_out(self, fitted: Fitted, data: TaggedParts) -> HeldOut:
         """Score the tag of each word of the validation part by its marginal probability."""
-        part, truth = data["validation"], make_truth(data["validation"], data.tags, data.known_tags)
+        part, truth = data["validation"], _truth(data, "validation")
         found, predicted = np.zeros(len(truth.true)), np.zeros_like(truth.true)
         for places, distribution in distribute_tags(fitted.model, part):
             real = distribution.real
@@ -104,28 +95,25 @@ class TagTraining(Training[TaggedParts]):
         """Predict the most likely tag sequences."""
         return predict_tags(fitted.model, data["test"])
 
-    def score(self, fitted: Fitted, data: TaggedParts, predicted: Any, calibration: None) -> Score:
-        """Score a model by tags, and by spans if the tags encode any."""
-        truth = make_truth(data["test"], data.tags, data.known_tags)
-        metrics, intervals = with_intervals(truth.compute_metrics(predicted), truth.sentences)
-        spans = truth.get_comparison_spans(predicted)
-        unit = "errors per word" if spans is None else "span F1"
-        which, size = (fitted.name, fitted.role), (fitted.seconds, fitted.model.parameter_count)
-        count, totals = len(truth.true), {}
+    def score(
+        self, fitted: Fitted, data: TaggedParts, predicted: Any, calibration: None
+    ) -> Measured:
+        """Measure a model by tags, and by spans if the tags encode any."""
+        measured = _truth(data, "test").measure(predicted)
         if fitted.role == "baseline" and data.known_tags == len(data.tags):
             # A line beside the learning curve; a tag that training lacks would cost infinity.
-            totals["nats"] = count * mean_nats(fitted.model, data["test"], BATCH_SIZE)
-        values = metrics, intervals, truth.losses(predicted), unit, *size, spans
-        return Score(*which, *values, count=count, totals=totals)
+            nats = measured.count * mean_nats(fitted.model, data["test"], BATCH_SIZE)
+            measured = replace(measured, totals={"nats": nats})
+        return measured
 
     def trained(self, run: Run, fitted: Fitted, data: TaggedParts, calibration: None) -> TagModel:
         """Make the tagger."""
         tags = data.tags[: data.known_tags]
-        return TagModel(run, fitted.model, data.codec, tags, open_tokenizer(data.codecs))
+        return TagModel(run, fitted.model, data.codec, tags, data.tokenizer)
 
     def measure(self, trained: TagModel, data: TaggedParts, predicted: Any) -> dict[str, Any]:
         """Measure the model by tag and by type of span."""
-        truth = make_truth(data["test"], data.tags, data.known_tags)
+        truth = _truth(data, "test")
         details = truth.details(predicted)
         spans = truth.get_comparison_spans(predicted) is not None
         details["primary_metric"] = "span_f1" if spans else "tag_accuracy"
@@ -149,11 +137,12 @@ class TagTraining(Training[TaggedParts]):
             for one in details["per_tag"]
             if one["name"] in known
         )
-        counts = {
-            part: count_labels(np.asarray(one.steps["target"]), data.tags)
-            for part, one in data.streams.items()
-        }
-        return diagnose_labels(run, scores, counts, recalls, data.known_tags)
+        targets = {part: one.steps["target"] for part, one in data.streams.items()}
+        return diagnose_labels(run, scores, targets, data.tags, recalls, data.known_tags)
 
 
 TRAINING = TagTraining()
+
+
+def _truth(data: TaggedParts, part: str) -> TaggedTruth:
+    return make_truth(data[part], data.tags, data.known_tags)

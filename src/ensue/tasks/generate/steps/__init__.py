@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ensue.data.demos import DEMOS
 from ensue.data.detect import are_steps, get_encoding, parse_assignments
 from ensue.data.files import find_files
 from ensue.errors import DataError, SettingError
 from ensue.tasks.contract import Choices, Proposal
-from ensue.tasks.demos import DEMOS, demo_name
+from ensue.tasks.demos import demo_name
 from ensue.tasks.generate.steps.settings import MODELS, StepSettings
 from ensue.tasks.generate.steps.trained import open_steps
 from ensue.tasks.generate.steps.training import TRAINING

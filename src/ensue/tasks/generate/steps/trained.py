@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,23 @@ from numpy.typing import NDArray
 from ensue.atomic_io import format_errors
 from ensue.data.codecs.steps import StepCodec
 from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.dataset import Examples
 from ensue.data.labelled import Example
-from ensue.data.steps import StepData, StepTable, encode_part, gather_rows, read_more
+from ensue.data.steps import StepTable, encode_part, gather_rows, read_more
 from ensue.decoding.nearest import Nearest, find_nearest
 from ensue.decoding.records import continue_records
 from ensue.errors import DataError, SettingError
 from ensue.escape import csv_line
-from ensue.evaluation.step_scoring import score_steps, summarise_nats
+from ensue.evaluation.step_scoring import measure_steps, score_steps
 from ensue.models.contract import StepModel
 from ensue.models.steps.pool import StepPool
 from ensue.settings import read
 from ensue.tasks.cached import CODEC
-from ensue.tasks.contract import Trained
+from ensue.tasks.contract import ExampleModel
 from ensue.tasks.generate import GenerateRequest
 from ensue.tasks.generate.steps.data import DATA
 from ensue.tasks.held import open_model
-from ensue.tasks.in_memory import as_path, as_paths
+from ensue.tasks.in_memory import as_path
 from ensue.tasks.results import Scored, find_scored_files
 from ensue.training.folder.run import Run
 
@@ -68,10 +68,10 @@ class GeneratedSteps:
         }
 
 
-class StepGenerator(Trained):
+class StepGenerator(ExampleModel):
     """The model of records that `ensue.train("generate", ...)` and `ensue.open(run)` return."""
 
-    kind = "steps"
+    kind, source = "steps", DATA
     request = GenerateRequest
 
     def __init__(
@@ -159,40 +159,27 @@ class StepGenerator(Trained):
             listener.on_finding(Finding(str(path), f"{unknown:,} symbols are not in training"))
         return found
 
-    def evaluate(self, files: str | Path | Sequence[str | Path] = ()) -> Scored:
-        """Score files under the model; without files, the test part of its run."""
-        findings = list[Finding]()
-        if paths := as_paths(files):
-            settings = read(DATA.settings, self.run.about["settings"]).data
-            listener = Listener(findings.append)
-            paths = find_scored_files(self.run, paths, settings, listener)
-            examples = encode_part(read_more(paths, self.table, listener), self.codec)
-        else:
-            examples = self.parts["test"]
+    def read_part(self, paths: Sequence[Path], listener: Listener, **columns: Any) -> Examples:
+        """Read and encode the sequences of files. Raises DataError."""
+        files = find_scored_files(self.run, paths, self.data, listener)
+        return encode_part(read_more(files, self.table, listener), self.codec)
+
+    def score(self, part: Examples | None = None) -> Scored:
+        """Compute nats per step of sequences, or of the test part."""
+        examples = self.parts["test"] if part is None else part
         nats = score_steps(self.model, examples)
-        _, _, interval = summarise_nats(nats, examples)
-        details: dict[str, Any] = {
-            "sequences": len(examples),
-            "steps": len(nats),
-            "nats per step of": dict(
-                zip(self.codec.fields.names, nats.mean(0).tolist(), strict=True)
-            ),
-        }
+        of_fields = dict(zip(self.codec.fields.names, nats.mean(0).tolist(), strict=True))
+        counts = {"sequences": len(examples), "steps": len(nats)}
+        details: dict[str, Any] = {**counts, "nats per step of": of_fields}
         if unknown := self.codec.count_unknown(examples.steps):
             details["unknown symbols"] = unknown
-        mean = float(nats.sum() / len(nats))
-        scored = Scored({"nats_per_step": mean}, {"nats_per_step": interval}, details)
-        return scored.with_notes(findings)
+        measured = measure_steps(nats, examples)
+        return Scored(measured.metrics, measured.intervals, details)
 
     def name_piped(self, first: bytes) -> str:
         """It is a table, of a demo too."""
         named = super().name_piped(first)
         return "data.csv" if named == "data.txt" else named
-
-    @cached_property
-    def parts(self) -> StepData:
-        """The data of the run, as it was split. Raises RunError if it is not there any more."""
-        return DATA.load(self.run)
 
 
 def open_steps(run: Run, settings: Any) -> StepGenerator:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from ensue.data.feeds import Feed, StepFeed
 from ensue.data.steps import StepData
-from ensue.evaluation.scores import Score
-from ensue.evaluation.step_scoring import begin_blocks, score_steps, step_score
+from ensue.evaluation.scores import Measured
+from ensue.evaluation.step_scoring import begin_blocks, measure_steps, score_steps
 from ensue.models.steps.pool import StepPool
 from ensue.settings import Settings
 from ensue.tasks.fitting import Fitted
@@ -42,14 +41,8 @@ class StepTraining(Training[StepData]):
         others: list[Any] = super().baselines(settings, data, on_event)
         return [one for one in others if one.suits(data.codec.fields)]
 
-    def fit(self, settings: Any, data: StepData, on_event: Callback) -> Fitted:
-        """Fit a baseline to the training part."""
-        began, fitted = perf_counter(), settings.model.build(data.codec.fields)
-        fitted.fit(data["train"])
-        return Fitted(fitted, perf_counter() - began)
-
     def build(self, settings: Any, data: StepData) -> Any:
-        """Build the network."""
+        """Build a model."""
         return settings.model.build(data.codec.fields)
 
     def feed(self, settings: Any, data: StepData) -> Feed:
@@ -78,16 +71,9 @@ class StepTraining(Training[StepData]):
         """Compute the nats of each field of the test part."""
         return score_steps(fitted.model, data["test"])
 
-    def score(self, fitted: Fitted, data: StepData, predicted: Any, calibration: None) -> Score:
-        """Score a model by nats per step."""
-        return step_score(
-            fitted.name,
-            fitted.role,
-            predicted,
-            data["test"],
-            seconds=fitted.seconds,
-            parameters=fitted.model.parameter_count,
-        )
+    def score(self, fitted: Fitted, data: StepData, predicted: Any, calibration: None) -> Measured:
+        """Measure nats per step."""
+        return measure_steps(predicted, data["test"])
 
     def trained(self, run: Run, fitted: Fitted, data: StepData, calibration: None) -> StepGenerator:
         """Make the model that generates."""
