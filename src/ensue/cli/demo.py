@@ -24,14 +24,15 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
     from ensue.data.demos import DEMOS
     from ensue.errors import SettingError, did_you_mean
     from ensue.tasks import Choices
+    from ensue.tasks.demos import OWNERS
 
     if name not in DEMOS:
         what = f"there is no demo {name!r}"
         raise SettingError(what, where="demo", hint=did_you_mean(name, DEMOS))
-    found, choices = DEMOS[name], Choices(data=(Path(name),), minutes=minutes)
-    find_task(found.task).propose(
+    task, choices = OWNERS[name], Choices(data=(Path(name),), minutes=minutes)
+    find_task(task).propose(
         choices
     )  # Wrong choices are reported before the description is printed.
     if not json:
-        print(f"Data: {found.description}")
-    train(found.task, choices.data, TrainOptions(minutes=minutes, as_json=json))
+        print(f"Data: {DEMOS[name].description}")
+    train(task, choices.data, TrainOptions(minutes=minutes, as_json=json))

@@ -69,12 +69,12 @@ class DataSource(Generic[S, D]):
     """How a task reads its data. The run holds what was read, and needs its files no more."""
 
     verb: str
-    demo: str
-    """The demo that is read where no files are named; empty for none."""
     settings: type[S]
     dataset: type[D]
     read: Callable[[S, Sources], Prepared[D]]
     """Read, split and encode files. Raises DataError."""
+    demo: bool = True
+    """Whether it reads the verb's first demo where no files are named."""
 
     def prepare(self, run: Run, settings: S, files: Sequence[Path], on_event: Callback) -> D:
         """Read the data into the run, unless it is there, and describe it in run.toml."""
@@ -126,7 +126,7 @@ class DataSource(Generic[S, D]):
             cache = Cache(folder)
             cache.begin()
             known = run.read_json(CODEC) if run.has(CODEC) else None
-            demo = demo_name(files, self.verb, self.demo)
+            demo = demo_name(files, self.verb) if files or self.demo else None
             files = [write_demo(demo, folder)] if demo else files
             found = self.read(settings, Sources(files, folder, demo, on_event, codecs=known))
             found.save(cache)

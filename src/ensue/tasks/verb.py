@@ -35,6 +35,8 @@ class Verb:
     """Help of `ensue train VERB`."""
     training_data: str
     """Help of the data of `ensue train VERB`."""
+    demos: tuple[str, ...]
+    """Its demos among those of `ensue.data.demos`; the first is the data where none is named."""
     data: str = "File or folder in the format of training, a text, or - for standard input."
     """Help of the data of `ensue VERB`, for a verb that has no command of its own in `cli/`."""
     unit: str = "an example"

@@ -17,10 +17,8 @@ from ensue.data.demos.trees import parse_code
 class Demo:
     """A demo data set."""
 
-    task: str
-    """Verb that the data is made for."""
     format: str
-    """File format, as that verb names it."""
+    """File format, as the verb names it whose demo it is."""
     description: str
     text: Callable[[], str]
     """Function that returns the content of the file.
@@ -35,28 +33,24 @@ class Demo:
 
 DEMOS: dict[str, Demo] = {
     "text": Demo(
-        "generate",
         "text",
         "English: the help topics that come with CPython (pydoc_data.topics) without their "
         "tables, 400,000 characters; they differ a little from one version of Python to the next",
         read_help_topics,
     ),
     "code": Demo(
-        "generate",
         "text",
         "Python: two million characters of CPython's standard library, its top-level modules in "
         "the order of their names; they differ from one version of Python to the next",
         read_code,
     ),
     "names": Demo(
-        "generate",
         "lines",
         "first names of twelve countries, from Faker (the extra `demos`), one a line; they differ "
         "by its version",
         list_names,
     ),
     "modules": Demo(
-        "classify",
         "table",
         "lines of Python: from ten modules of CPython's standard library, each labelled with its "
         "own; they differ from one version of Python to the next",
@@ -64,14 +58,12 @@ DEMOS: dict[str, Demo] = {
         ".jsonl",
     ),
     "ast": Demo(
-        "classify",
         "trees",
         "trees: the longest expressions in CPython's standard library; the kind of each part is "
         "to be predicted from its words alone; they differ from one version of Python to the next",
         parse_code,
     ),
     "tokens": Demo(
-        "tag",
         "tsv",
         "Python: lines of small modules of CPython's standard library, cut into words and signs, "
         "each tagged by Python's own tokeniser with the token that it is a piece of; they differ "
@@ -80,7 +72,6 @@ DEMOS: dict[str, Demo] = {
         ".tsv",
     ),
     "ball": Demo(
-        "forecast",
         "series",
         "24 balls that bounce in a box, simulated: their positions x and y in metres every 0.04 "
         "s, with errors of 5 mm; given the path, where does it go next?",
@@ -89,7 +80,6 @@ DEMOS: dict[str, Demo] = {
         {"generate": "steps"},
     ),
     "sunspots": Demo(
-        "forecast",
         "series",
         "sunspot numbers of the years 1700 to 2008, from statsmodels (the extra `demos`)",
         load_sunspots,

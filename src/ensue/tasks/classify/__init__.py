@@ -40,6 +40,7 @@ VERB = Verb(
     "numeric.",
     training_data="Labelled tables (CSV, TSV, JSONL, Parquet), a folder per class, fastText files, "
     "or a demo; by default the demo `modules`.",
+    demos=("modules", "ast"),
     data="File or folder in the format of training (labels may be missing), a text, or - for "
     "standard input.",
     activity="classifying",

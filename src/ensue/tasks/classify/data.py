@@ -35,4 +35,4 @@ def _read(settings: ClassifySettings, sources: Sources) -> Prepared[LabelledPart
     return sources.prepared(dataset, format, files, settings=to_plain(data), examples=counts)
 
 
-DATA = DataSource("classify", "modules", ClassifySettings, LabelledParts, _read)
+DATA = DataSource("classify", ClassifySettings, LabelledParts, _read)

@@ -81,7 +81,7 @@ def _propose(choices: Choices) -> Proposal:
 def _choose_reader(choices: Choices) -> tuple[str, str | None]:
     """Choose the reader from assignments and file names; also give the reason, if guessed."""
     given = get_given(ClassifySettings, choices.flags, choices.assignments)
-    if "data.reader.name" not in given and (demo := demo_name(choices.data, "classify", DATA.demo)):
+    if "data.reader.name" not in given and (demo := demo_name(choices.data, "classify")):
         return DEMOS[demo].format, None
     name, reason = guess_labelled_format(choices.data, given)
     if name not in LABELLED:

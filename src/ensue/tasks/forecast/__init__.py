@@ -23,4 +23,5 @@ VERB = Verb(
     training_help="Train a forecaster of time series, with prediction intervals.",
     training_data="Tables of series, long or wide (CSV, TSV, JSONL, Parquet), or a demo; by "
     "default the demo `ball`.",
+    demos=("ball", "sunspots"),
 )

@@ -44,7 +44,7 @@ def _read(settings: ForecastSettings, sources: Sources) -> Prepared[SeriesParts]
     return prepare_series(panel, backtest, fitted, prints, sources.findings)
 
 
-DATA = DataSource("forecast", DEMO, ForecastSettings, SeriesParts, _read)
+DATA = DataSource("forecast", ForecastSettings, SeriesParts, _read)
 
 
 def read_into(

@@ -39,7 +39,7 @@ def _choose_default(settings: ForecastSettings, choices: Choices, reasons: list[
     """
     if settings.model != RidgeSettings():
         return None
-    if len(settings.data.target) > 1 or demo_name(choices.data, "forecast", DEMO) == DEMO:
+    if len(settings.data.target) > 1 or demo_name(choices.data, "forecast") == DEMO:
         reasons.append(
             "model lstm: the targets of a step depend on one another; "
             f"{HELD} (choose one with --model)"

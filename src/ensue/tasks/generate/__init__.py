@@ -36,4 +36,5 @@ VERB = Verb(
     training_help="Train a language model on text.",
     training_data="Text files, folders, tables with a text column, or a demo (`ensue list demos`); "
     "by default the demo `text`.",
+    demos=("text", "code", "names"),
 )

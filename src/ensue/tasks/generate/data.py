@@ -36,7 +36,7 @@ def _read(settings: GenerateSettings, sources: Sources) -> Prepared[TextParts]:
     )
 
 
-DATA = DataSource("generate", "text", GenerateSettings, TextParts, _read)
+DATA = DataSource("generate", GenerateSettings, TextParts, _read)
 
 
 def _report_reading(budget: Budget, on_event: Callback) -> OnRead:

@@ -76,7 +76,7 @@ def _propose(choices: Choices) -> Proposal:
 
 def _choose_size(data: Sequence[Path]) -> tuple[SizeName, str]:
     """Choose a size that trains in a few minutes on a laptop, and give the reason."""
-    if demo_name(data, "generate", "text"):
+    if demo_name(data, "generate"):
         return "small", "trains in a few minutes"
     amount = sum(file.stat().st_size for file in find_files(data))
     size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"

@@ -23,6 +23,7 @@ VERB = Verb(
     training_help="Train a tagger of words, such as parts of speech or named entities.",
     training_data="Tagged sentences (CoNLL-U, CoNLL columns, TSV, JSON Lines), or a demo; by "
     "default the demo `tokens`.",
+    demos=("tokens",),
     data="File or folder (plain text or a format of `ensue train tag`), a text, or - for standard "
     "input.",
     unit="a sentence",

@@ -31,4 +31,4 @@ def _read(settings: TagSettings, sources: Sources) -> Prepared[TaggedParts]:
     return sources.prepared(dataset, form, read.files, columns=columns, examples=counts)
 
 
-DATA = DataSource("tag", "tokens", TagSettings, TaggedParts, _read)
+DATA = DataSource("tag", TagSettings, TaggedParts, _read)

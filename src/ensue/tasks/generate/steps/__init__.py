@@ -34,7 +34,7 @@ def are_records(choices: Choices, values: Mapping[str, Any], of_text: Collection
         return choices.flags["format"] == "steps"
     if choices.flags.keys() - {*of_text} or choices.model in BASELINES:
         return True
-    demo = demo_name(choices.data, "generate", "text")
+    demo = demo_name(choices.data, "generate")
     if demo is not None:
         return DEMOS[demo].others.get("generate") == "steps"
     try:

@@ -18,4 +18,4 @@ def _read(settings: StepSettings, sources: Sources) -> Prepared[StepData]:
     return sources.prepared(dataset, "steps", read.files, examples=counts)
 
 
-DATA = DataSource("generate", "", StepSettings, StepData, _read)
+DATA = DataSource("generate", StepSettings, StepData, _read, demo=False)
