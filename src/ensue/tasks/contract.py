@@ -109,9 +109,10 @@ class Trained(ABC):
         self.run.copy(as_path(folder, "save"))
 
 
-class ExampleModel(Trained):
-    """A trained model that answers each example by itself, and is scored on files of examples."""
+class EvaluateMixin(ABC):
+    """What a trained model has that is scored on files of examples."""
 
+    run: Run
     source: ClassVar[DataSource[Any, Any]]
 
     @cached_property

@@ -36,7 +36,7 @@ from ensue.tasks.cached import CODEC
 from ensue.tasks.classify import ClassifyRequest
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.settings import ClassifySettings
-from ensue.tasks.contract import ExampleModel
+from ensue.tasks.contract import EvaluateMixin, Trained
 from ensue.tasks.held import open_calibration, open_model
 from ensue.tasks.in_memory import STDIN, as_examples, name_source
 from ensue.tasks.results import Scored, find_scored_files
@@ -78,7 +78,7 @@ class Prediction:
 
 
 @dataclass(eq=False)
-class LabelModel(ExampleModel):
+class LabelModel(EvaluateMixin, Trained):
     """A classifier, as `ensue.train("classify", ...)` and `ensue.open(run)` return it."""
 
     request, source = ClassifyRequest, DATA

@@ -29,7 +29,7 @@ from ensue.evaluation.tagging import CHANGES, make_truth, predict_tags
 from ensue.models.contract import Predictor
 from ensue.models.pool import Pool
 from ensue.tasks.cached import CODEC
-from ensue.tasks.contract import ExampleModel
+from ensue.tasks.contract import EvaluateMixin, Trained
 from ensue.tasks.held import open_model
 from ensue.tasks.in_memory import STDIN, as_examples, name_source
 from ensue.tasks.results import Scored, find_scored_files
@@ -69,7 +69,7 @@ class TaggedSentence:
 
 
 @dataclass(eq=False)
-class TagModel(ExampleModel):
+class TagModel(EvaluateMixin, Trained):
     """A tagger, as `ensue.train("tag", ...)` and `ensue.open(run)` return it."""
 
     request, source = TagRequest, DATA

@@ -25,7 +25,7 @@ from ensue.models.contract import StepModel
 from ensue.models.steps.pool import StepPool
 from ensue.settings import read
 from ensue.tasks.cached import CODEC
-from ensue.tasks.contract import ExampleModel
+from ensue.tasks.contract import EvaluateMixin, Trained
 from ensue.tasks.generate import GenerateRequest
 from ensue.tasks.generate.steps.data import DATA
 from ensue.tasks.held import open_model
@@ -68,7 +68,7 @@ class GeneratedSteps:
         }
 
 
-class StepGenerator(ExampleModel):
+class StepGenerator(EvaluateMixin, Trained):
     """The model of records that `ensue.train("generate", ...)` and `ensue.open(run)` return."""
 
     kind, source = "steps", DATA
