@@ -66,4 +66,4 @@ setup: .venv/developer .venv/native
 	fi
 
 clean:
-	rm -rf .venv build dist demo-run
+	rm -rf .venv build dist demo-[0-9]*

@@ -19,8 +19,8 @@ ROOMS = ("cells", "engine", "heads", "layers", "models", "sklearn", "testing")
 
 
 def __dir__() -> list[str]:
-    """Name what is loaded when it is asked for, too."""
-    return sorted({*globals(), *__all__, *ROOMS})
+    """Name what is public, and loaded when it is asked for."""
+    return sorted({*__all__, *ROOMS})
 
 
 def __getattr__(name: str) -> Any:

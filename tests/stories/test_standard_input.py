@@ -45,6 +45,35 @@ def answer(capsys: pytest.CaptureFixture[str], *line: str) -> str:
     return capsys.readouterr().out
 
 
+def test_what_is_piped_is_read_as_what_it_is(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe
+) -> None:
+    """It had the name of the training data: CSV for a run of a Parquet file was refused."""
+    pandas = pytest.importorskip("pandas")
+    months = pandas.date_range("2001-01-01", periods=60, freq="MS").strftime("%Y-%m")
+    frame = pandas.DataFrame({"ds": months, "y": [float(n % 12) for n in range(60)]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_csv(tmp_path / "a.tsv", index=False, sep="\t")
+    for name in ("a.parquet", "a.tsv"):
+        file, run = str(tmp_path / name), str(tmp_path / f"run of {name}")
+        ridge = ["--model", "ridge", "--set", "baselines.statistical=[]"]
+        assert main(["train", "forecast", file, "--out", run, *ridge]) == 0
+        expected = answer(capsys, "forecast", run, file, "--json").replace(': "a"', ': "data"')
+        for data in (
+            frame.to_csv(index=False),
+            frame.to_csv(index=False, sep="\t"),
+            frame.to_json(orient="records", lines=True),
+            (tmp_path / "a.parquet").read_bytes(),
+        ):
+            pipe(data.encode() if isinstance(data, str) else data)
+            assert answer(capsys, "forecast", run, "-", "--json") == expected
+    films = pandas.DataFrame({"text": ["a warm film", "a dull film"]})
+    films.to_parquet(tmp_path / "films.parquet")
+    pipe((tmp_path / "films.parquet").read_bytes())
+    piped = answer(capsys, "classify", str(folder / "films"), "-", "--json")
+    assert [json.loads(one)["label"] for one in piped.splitlines()] == ["pos", "neg"]
+
+
 ODD = b"\xef\xbb\xbfa warm film\r\n\r\n\na dull film\n   \nso moving"
 
 

@@ -11,7 +11,7 @@ app = App(name="demo")
 
 @app.default
 def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> None:
-    """Train on embedded data for about a minute.
+    """Train on embedded data for about a minute, in a new folder demo-1, demo-2, ...
 
     Args:
         name: Demo; see `ensue list demos`.
@@ -20,7 +20,7 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
     """
     from ensue.api import find_task
     from ensue.cli.train.options import TrainOptions
-    from ensue.cli.train.training import train
+    from ensue.cli.train.training import train, vacant_folder
     from ensue.data.demos import DEMOS
     from ensue.errors import SettingError, did_you_mean
     from ensue.tasks import Choices
@@ -35,4 +35,5 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
     )  # Wrong choices are reported before the description is printed.
     if not json:
         print(f"Data: {DEMOS[name].description}")
-    train(task, choices.data, TrainOptions(minutes=minutes, as_json=json))
+    out = vacant_folder("demo")
+    train(task, choices.data, TrainOptions(out=out, minutes=minutes, as_json=json))

@@ -44,6 +44,9 @@ NOTES = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
+PARQUET = b"PAR1"
+"""The first bytes of a Parquet file."""
+
 PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 RATIO, ALWAYS_ALLOWED = 100, 16 << 20
 """Maximum expansion of a compressed file, and bytes that are always allowed.
@@ -99,6 +102,8 @@ def spool_stdin(
     with TemporaryDirectory(prefix="ensue-") as folder:
         chunk = _read_stdin(CHUNK)
         path = Path(folder) / (name if isinstance(name, str) else name(chunk))
+        if chunk.startswith(PARQUET):
+            path = path.with_suffix(".parquet")
         with path.open("wb") as file:
             while chunk:
                 file.write(chunk)

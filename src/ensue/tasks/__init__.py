@@ -27,6 +27,11 @@ VERBS: dict[str, Verb] = {name: import_module(f"ensue.tasks.{name}").VERB for na
 """All verbs, by their names."""
 
 
+def __dir__() -> list[str]:
+    """Name what is public, and loaded when it is asked for."""
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """Import the tasks or their contract."""
     if name not in __all__:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.files import get_suffix
+from ensue.data.files import TABLES, get_suffix
 from ensue.data.labelled import LabelledReader
 from ensue.models.names import Models
 from ensue.settings import FlagField, Settings, find_flags, read, read_arguments
@@ -22,9 +22,6 @@ from ensue.tasks.results import CARD, PAGE, RESULT, Report, Scored
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 from ensue.training.settings import TrainingOptions
-
-TABLES = {".csv", ".tsv", ".jsonl", ".ndjson"}
-"""Endings of tables in text form."""
 
 
 class Choices(TrainingOptions):
@@ -87,14 +84,15 @@ class Trained(ABC):
     def name_piped(self, first: bytes) -> str:
         """Choose a file name for the standard input whose ending fits the first bytes.
 
-        It is that of the training data; JSON Lines and CSV are told apart.
+        It is that of the training data; tables are told apart, whatever training read.
         """
         usual = get_suffix(Path(str((self.run.about["sources"] or [""])[0]))) or ".txt"
         if usual not in TABLES:
             return f"data{usual}"
         if first.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
             return "data.jsonl"
-        return "data.csv" if usual in (".jsonl", ".ndjson") else f"data{usual}"
+        tabs = usual == ".tsv" and b"\t" in first.partition(b"\n")[0]
+        return "data.tsv" if tabs else "data.csv"
 
     @property
     def report(self) -> str:

@@ -39,9 +39,9 @@ def train(task: str, data: Sequence[Path], options: TrainOptions, **own: Any) ->
     show_result(trained.run, options.as_json)
 
 
-def vacant_folder() -> Path:
+def vacant_folder(name: str = "run") -> Path:
     """Find the first of run-1, run-2, ... that does not exist."""
-    return next(folder for number in count(1) if not (folder := Path(f"run-{number}")).exists())
+    return next(folder for number in count(1) if not (folder := Path(f"{name}-{number}")).exists())
 
 
 def print_settings(proposal: Proposal) -> None:

@@ -79,7 +79,7 @@ def open_stdin(
         return names.get(kind, "data.txt")
 
     with spool_stdin(listener, name) as (path, as_piped):
-        if kind == "table" and path.suffix != ".txt":
+        if kind == "table" and path.suffix not in (".txt", ".parquet"):
             what = f"read as a table: its first line names the column {column!r}"
             listener.on_finding(Finding("-", what))
         yield open_input(data, path, columns, as_piped), as_piped
