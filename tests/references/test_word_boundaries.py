@@ -28,6 +28,7 @@ TEXTS = {
     "Thai": ("ภาษาไทย ง่าย", ["ภาษาไทย", "ง่าย"]),
     "a soft hyphen": ("Donau\xaddampfer", ["Donau\xaddampfer"]),
     "signs with modifiers": ("👍🏽 ok 1️⃣", ["👍🏽", "ok", "1️⃣"]),
+    "a flag": ("\U0001f1e9\U0001f1ea ok", ["\U0001f1e9\U0001f1ea", "ok"]),
 }
 
 

@@ -158,11 +158,18 @@ def test_folder_with_something_readable(tmp_path):
     assert "".join(piece.text for piece in reader.pieces()) == "one\nthree\ntwo"
 
 
+STORED = (
+    b"PK\x03\x04\x14" + bytes(7) + b"!\0\xc17\x0c@" + b"p\x17\0\0" * 2 + b"\x05\0\0\0a.txt"
+) + b"hello " * 1000
+"""An archive of a text that is stored as it is: its bytes are printable in UTF-16 too."""
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [
         (PNG, "a PNG image"),
         (b"PK\x03\x04" + bytes(50), "a ZIP archive (or an office document)"),
+        (STORED, "a ZIP archive (or an office document)"),
         (b"PK\x03\x04" + bytes(20) + b"word/document.xml", "a Word document"),
         (b"abc\x00\x01\x02\x03 some text" * 9, "a binary file (a zero byte at offset 3)"),
         (

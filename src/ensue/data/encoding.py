@@ -131,6 +131,8 @@ def guess_wide(sample: bytes) -> str | None:
     for mark, name in MARKS.items():
         if sample.startswith(mark):
             return name
+    if sample.startswith(tuple(FORMATS)):
+        return None  # pairs of bytes of an archive can be printable characters by chance
     narrow = sample.replace(b"\0", b"")
     stray = len(CONTROL.findall(narrow)) + max(narrow.count(b"\t") - len(narrow) // 4, 0)
     many_zeros = sample.count(0) * 3 > len(sample)

@@ -46,6 +46,7 @@ TOKEN = re.compile(
     r"""|(?<!\w)[:;=]-?[()DP](?!\w)"""  # an emoticon
     r"""|(?<!\w)[#@](?!\d)\w+"""
     r"""|[^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])+"""  # a sign and what modifies it
+    r"|[\U0001f1e6-\U0001f1ff]{2}"  # a flag
     r"""|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?(?!\w)"""
     r"""|(?:[^\W\d_]\.){2,}"""  # U.S.
     r"""|\w+?(?=n['\u2019]t\b)|n['\u2019]t\b|can(?=not\b)|(?:gon|wan)(?=na\b)|got(?=ta\b)"""
