@@ -33,6 +33,7 @@ from ensue.settings import read
 from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
+from ensue.tasks.forecast.training import TRAINING
 from ensue.training.folder.run import Run
 
 HISTORY = ("naive", "seasonal-naive", "drift", "ets", "theta", "arima")
@@ -338,9 +339,9 @@ def test_the_future_changes_no_baseline(name: str, monkeypatch: pytest.MonkeyPat
         )
         origins_of = prepared.origins("test")
         origins_of = origins_of[origins_of[:, 1] <= 72]
-        found = fitting.fit_closed_form(ForecastSettings(model=MODELS.resolve(name)), prepared)
+        found = TRAINING.fit(ForecastSettings(model=MODELS.resolve(name)), prepared, print)
         forecast_of = fitting.walk_forward(found, prepared, origins_of)
-        bands = fitting.calibrate(found, prepared).to_json()
+        bands = TRAINING.calibrate(found, prepared).to_json()
         told.append(
             (
                 forecast_of.mean,
@@ -448,8 +449,8 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
     monkeypatch.setattr(
         fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_)
     )
-    learned = fitting.fit_closed_form(ForecastSettings(), prepared)
-    assert fitting.calibrate(learned, prepared).forecasts >= 5
+    learned = TRAINING.fit(ForecastSettings(), prepared, print)
+    assert TRAINING.calibrate(learned, prepared).forecasts >= 5
     begins = np.sort(np.concatenate(asked)[:, 1]).tolist()
     assert set(find_origins(given, layout, "calibration")[:, 1].tolist()) < set(begins)
     assert not set(begins) & set(find_origins(given, layout, "validation")[:, 1].tolist())

@@ -22,6 +22,7 @@ from ensue.tasks import TASKS, Choices
 from ensue.tasks.forecast import backtest as fitting
 from ensue.tasks.forecast.data import read_into
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
+from ensue.tasks.forecast.training import TRAINING
 from ensue.training.folder.run import Run
 
 HORIZON = 6
@@ -137,8 +138,8 @@ def test_the_order_of_series_changes_no_figure() -> None:
     found = []
     for order in permutations(LENGTHS):
         prepared = prepared_of(panel_of(order))
-        learned = fitting.fit_closed_form(ForecastSettings(), prepared)
-        bands = fitting.calibrate(learned, prepared)
+        learned = TRAINING.fit(ForecastSettings(), prepared, print)
+        bands = TRAINING.calibrate(learned, prepared)
         told = fitting.walk_forward(learned, prepared, prepared.origins("test"))
         found.append((bands.forecasts, np.array(bands.offsets[80]), np.sort(told.mean.ravel())))
     for measured, moved, told in found[1:]:
@@ -223,12 +224,12 @@ def test_random_panels_are_learned_within_each_series(
         return true_forecast(model, inputs, at, **_)
 
     true_forecast = fitting.forecast
-    model = fitting.fit_closed_form(ForecastSettings(), prepared)
+    model = TRAINING.fit(ForecastSettings(), prepared, print)
     monkeypatch.setattr(type(model.model), "refit", refit)
     monkeypatch.setattr(WindowGatherer, "arrays", gather)
     monkeypatch.setattr(fitting, "forecast", told)
     rehearsing = True
-    fitting.calibrate(model, prepared)
+    TRAINING.calibrate(model, prepared)
     rehearsing = False
     fitting.walk_forward(model, prepared, prepared.origins("test"))
 
@@ -279,9 +280,9 @@ def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_
     assert all(
         len(prepared.origins(part)) for part in ("train", "validation", "calibration", "test")
     )
-    learned = fitting.fit_closed_form(ForecastSettings(), prepared)
+    learned = TRAINING.fit(ForecastSettings(), prepared, print)
     assert np.isfinite(learned.model.arrays()["spread"]).all()
-    assert fitting.calibrate(learned, prepared).forecasts > 0
+    assert TRAINING.calibrate(learned, prepared).forecasts > 0
 
 
 def test_held_steps_that_are_too_few_to_choose_and_to_calibrate_on_are_refused() -> None:

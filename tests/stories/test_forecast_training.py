@@ -66,7 +66,8 @@ def test_a_training_that_failed_anywhere_ends_with_the_same_bits(
         return [result["details"], rows, *((run / name).read_bytes() for name in files)]
 
     train(sales, tmp_path / "whole", model, refit)
-    places = [(forecasting, "calibrate"), (forecasting, "get_arrays"), (pipeline, "conclude")]
+    own: Any = forecasting.ForecastTraining
+    places = [(own, "calibrate"), (own, "finish"), (pipeline, "conclude")]
     for number, (module, name) in enumerate(places):
         out = tmp_path / str(number)
         with monkeypatch.context() as broken:
@@ -167,18 +168,19 @@ def test_baselines_of_a_long_test_keep_to_their_share(
     """Ridge was fitted however long it took, and after the network, so the command ran late."""
     path = tmp_path / "long.csv"
     path.write_text("step,y\n" + "".join(f"{n},{math.sin(n * n):.4f}\n" for n in range(1500)))
-    fit, network, fitted = forecasting.fit_closed_form, pipeline.fit_network, list[int]()
+    own: Any = forecasting.ForecastTraining
+    fit, network, fitted = own.fit, pipeline.fit_network, list[int]()
 
-    def slow(settings: Any, data: Any) -> Any:
+    def slow(self: Any, settings: Any, data: Any, on_event: Any) -> Any:
         if settings.model.name == "ridge":
             fitted.append(data.every)
             time.sleep(60 / data.every)
-        return fit(settings, data)
+        return fit(self, settings, data, on_event)
 
     def short(run: Any, model: Any, training: Any, *others: Any) -> Any:
         return network(run, model, training.model_copy(update={"steps": 1}), *others)
 
-    monkeypatch.setattr(forecasting, "fit_closed_form", slow)
+    monkeypatch.setattr(own, "fit", slow)
     monkeypatch.setattr(pipeline, "fit_network", short)
     settings = ["baselines.statistical=[]", "model.width=4"]
     choices: dict[str, Any] = {"model": "mlp", "minutes": 0.5, "settings": settings}

@@ -114,7 +114,8 @@ def test_a_single_series_goes_on_whatever_it_is_called_unless_it_is_another(
     assert "series that the run was not trained on: 'another'" in err
     # Its own rows alone: what was learned of another series is not put before them.
     model = ensue.open(run)
-    assert len(model.continue_series(other).panel.series[0]) == 30
+    (answer,) = model.answer(model.make_request(), other)
+    assert len(answer.past[0]) == 30
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.joining import append
 from ensue.data.series.panel import Panel, SeriesSettings
+from ensue.data.series.parts import read_later
 from ensue.data.tables.series import read_panel
 from ensue.errors import DataError, SettingError
 
@@ -494,11 +495,12 @@ def test_a_run_reads_new_rows_as_it_read_those_it_learned(
     later = tmp_path / "later.csv"
     later.write_text("Wann;Laden;Umsatz\n03/21/2020;a;1,125\n", encoding="utf-8")
     model = ensue.open(tmp_path / "run")
-    assert model.load_panel(later).series[0].values.tolist() == [[1.125]]
+    panel, reading = model.prepared.panel, model.settings.data
+    assert read_later(panel, reading, later).series[0].values.tolist() == [[1.125]]
     later.write_text(
         "Laden;Umsatz;Wann\na;1,125;04/01/2020\na;1,125;04/02/2020\n", encoding="utf-8"
     )
-    series = ensue.open(tmp_path / "run").load_panel(later).series[0]
+    series = read_later(panel, reading, later).series[0]
     assert series.name == "a"
     assert series.times.astype("datetime64[D]").tolist() == [date(2020, 4, 1), date(2020, 4, 2)]
     assert main(["check", str(tmp_path / "data.csv")]) == 0

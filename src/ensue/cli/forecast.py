@@ -51,15 +51,12 @@ def forecast(
         Heartbeat(follow_answer()) as progress,
     ):
         progress(Working("forecasting"))
-        given = model.continue_series(*files)
         listener = Listener(lambda finding: progress(Note(finding.what)))
-        answers = list(model.answer(request, given, listener))
+        answers = list(model.answer(request, *files, listener=listener))
         forecasts = [one for one in answers if isinstance(one, SeriesForecast)]
         if plot is not None:
-            from ensue.tasks.forecast.plot import draw
-
             progress(Working("drawing the plot"))
-            draw(model, forecasts, given.panel, plot, tests=file is None)
+            model.plot(forecasts, plot, tests=file is None)
     if json:
         write_answers(answers, None, None)
         return

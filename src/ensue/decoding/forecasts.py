@@ -36,7 +36,11 @@ def forecast(
         parts = [forecast(one, inputs, origins, seed=seed, paths=paths) for one in model.members]
         return average(parts, model.weigh(inputs.layout.horizon))
     if isinstance(model, HistoryForecaster):
-        return _forecast_histories(model, inputs, origins)
+        # A mixture needs the forecasts of its members again, and each is a fit.
+        key = model, origins.tobytes()
+        if key not in inputs.forecasts:
+            inputs.forecasts[key] = _forecast_histories(model, inputs, origins)
+        return inputs.forecasts[key]
     assert isinstance(model, Forecasting)
     inputs = inputs.rescaled(model.scaling)
     if isinstance(model, nn.Module):

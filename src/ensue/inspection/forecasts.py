@@ -9,14 +9,12 @@ import numpy as np
 
 from ensue.data.series.dataset import SeriesParts
 from ensue.data.series.forecasts import SeriesForecast
-from ensue.data.series.panel import Panel, Series
 from ensue.escape import for_terminal, shorten
 from ensue.inspection.pictures import BLUE, INK, RED, new_figure
 
 
 def draw_panels(
     prepared: SeriesParts,
-    panel: Panel,
     saved: Mapping[str, np.ndarray],
     every: Sequence[SeriesForecast],
     most: int,
@@ -24,20 +22,20 @@ def draw_panels(
     """Draw actual values, forecasts of the test (`saved`) and of the future, `most` of them."""
     from matplotlib.dates import AutoDateLocator
 
-    shown, dated = every[:most], panel.series[0].times.dtype.kind == "M"
-    series = {one.name: one for one in panel.series}
+    shown, dated = every[:most], every[0].times.dtype.kind == "M"
+    channels = prepared.panel.channels
     numbers = {one.name: number for number, one in enumerate(prepared.panel.series)}
     figure, rows = new_figure(9, 0.8 + 2.2 * len(shown), len(shown))
     length = _get_history_length(prepared)
     for one, axes in zip(shown, rows, strict=True):
-        own, channel = series[one.series], panel.channels.index(one.channel)
-        times, values = _to_axis(own.times[-length:]), own.values[-length:, channel]
-        axes.plot(times, values, color=INK, label="actual values")
+        times, values = (array[-length:] for array in one.past)
+        axes.plot(_to_axis(times), values, color=INK, label="actual values")
         if saved and one.series in numbers:
+            channel = channels.index(one.channel)
             _draw_tests(axes, prepared, saved, numbers[one.series], channel)
         if one.forecast:
-            _draw_forecast(axes, one, own, channel)
-        name = one.series + (f", {one.channel}" if len(panel.channels) > 1 else "")
+            _draw_forecast(axes, one)
+        name = one.series + (f", {one.channel}" if len(channels) > 1 else "")
         axes.set_title(shorten(for_terminal(name)), loc="left", fontsize=10)
         if dated:
             # With multiples of an interval the labels of the 31st and the 1st overlap.
@@ -48,6 +46,17 @@ def draw_panels(
     if len(shown) < len(every):
         figure.supxlabel(f"the first {len(shown)} of {len(every)}", fontsize=9)
     return figure
+
+
+def draw_tests(prepared: SeriesParts, saved: Mapping[str, np.ndarray], most: int) -> Any:
+    """Draw the forecasts of the test (`saved`) over the actual values, `most` of them."""
+    tested = [prepared.panel.series[number] for number in np.unique(saved["origins"][:, 0])]
+    shown = [
+        SeriesForecast(one.name, channel, one.times[:0], {}, (one.times, values))
+        for one in tested
+        for channel, values in zip(prepared.panel.channels, one.values.T, strict=True)
+    ]
+    return draw_panels(prepared, saved, shown, most)
 
 
 def _get_history_length(prepared: SeriesParts) -> int:
@@ -65,13 +74,11 @@ def _to_axis(times: np.ndarray) -> Any:
     return times.astype("datetime64[s]").tolist() if times.dtype.kind == "M" else times
 
 
-def _draw_forecast(axes: Any, one: SeriesForecast, past: Series, channel: int) -> None:
+def _draw_forecast(axes: Any, one: SeriesForecast) -> None:
     """Draw a forecast of the future, starting at the last actual value."""
-    at = _to_axis(np.concatenate([past.times[-1:], one.times]))
-    lines = {
-        name: np.concatenate([past.values[-1:, channel], values])
-        for name, values in one.forecast.items()
-    }
+    times, past = one.past
+    at = _to_axis(np.concatenate([times[-1:], one.times]))
+    lines = {name: np.concatenate([past[-1:], values]) for name, values in one.forecast.items()}
     _draw_fan(axes, at, lines, RED, "forecast")
 
 

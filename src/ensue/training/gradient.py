@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count, islice
 from math import isfinite, nan
 
 import numpy as np
@@ -15,9 +16,11 @@ from ensue.heads.paths import to_float32
 from ensue.models.contract import Autoregressive, Loss, Predictor
 from ensue.models.parameters import to_device
 from ensue.state import State, detach, map_state, select_rows, walk_tensors
-from ensue.training.contract import Snapshot, Update
-from ensue.training.devices import random_state, set_random_state
+from ensue.training.contract import Feed, Snapshot, Update
+from ensue.training.devices import choose_device, random_state, set_random_state
 from ensue.training.failure import NonFiniteError, diagnose
+from ensue.training.folder.checkpoint import LoopState
+from ensue.training.schedules import scale
 from ensue.training.settings import AdamWSettings, SGDSettings, TrainingSettings
 
 MIN_LOSS_SCALE = 1e-3
@@ -250,3 +253,15 @@ def _optimiser(network: nn.Module, settings: AdamWSettings | SGDSettings) -> tor
     return torch.optim.AdamW(
         groups, lr=settings.learning_rate, betas=(settings.momentum, settings.beta2), fused=True
     )
+
+
+def train_again(network: Predictor, feed: Feed, updates: int, settings: TrainingSettings) -> None:
+    """Train a network with a number of updates, without validation, and load averaged weights."""
+    learner = GradientLearner(network, settings, choose_device(settings.hardware))
+    batches = chain.from_iterable(map(feed.epoch, count()))
+    for done, batch in enumerate(islice(batches, updates)):
+        learner.update(batch, scale(done, updates, LoopState().plateau, settings.schedule))
+    with learner.evaluation_mode():
+        averaged = learner.arrays()
+    learner.load(averaged)
+    learner.network.eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -21,10 +21,12 @@ from ensue.data.series.backtest import (
     get_span,
     lay_out,
 )
+from ensue.data.series.joining import append
 from ensue.data.series.panel import Panel
 from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
 from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.times import format_time
+from ensue.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,37 @@ class SeriesParts(Dataset):
     """Series too short to train on; later rows may continue them, and then they can be forecast."""
     every: int = 1
     """One in so many origins is kept, to estimate the time of all."""
-    forecasts: dict[Any, Any] = field(default_factory=dict)
-    """Forecasts of models that are fitted at each origin, by model and origins."""
+    run: SeriesParts | None = None
+    """The series of the run that these continue, if they do."""
+    begins: Sequence[int] = ()
+    """The first new step of each series that continues those of a run; the test begins there."""
 
     @property
     def all_series(self) -> Panel:
         """All series, including those that are too short to train on."""
         return self.panel.with_series([*self.panel.series, *self.short.series])
+
+    def continued(self, later: Panel) -> tuple[Self, list[str]]:
+        """Append later series to those of the run, and describe what differs from these."""
+        panel, begins = append(self.all_series, later)
+        notes = describe_differences(self, panel, later, begins)
+        return replace(self, panel=panel, run=self, begins=begins), notes
+
+    def refuse_fractions(self) -> None:
+        """Raise DataError where a value is no count, for a head that needs counts."""
+        for one in self.panel.series:
+            if len(bad := np.argwhere((one.values < 0) | (one.values != np.round(one.values)))):
+                value, time = one.values[tuple(bad[0])], format_time(one.times[bad[0][0]])
+                hint = "give counts, or another head, such as --set model.head=student"
+                what = f"{value:g} at {time} is not a count, which the head needs"
+                raise DataError(what, where=one.name, hint=hint)
+
+    def training_values(self) -> list[NDArray[np.float64]]:
+        """Get the measured values of the training part of each series; of an unknown one, all."""
+        run = self.run or self
+        ends = zip(run.panel.series, run.ends("train"), strict=True)
+        known = {one.name: one.observed[: max(end, 2)] for one, end in ends}
+        return [known.get(one.name, one.observed) for one in self.panel.series]
 
     def sample(self, every: int) -> Self:
         """Keep one in `every` origins of each part."""
@@ -57,11 +83,6 @@ class SeriesParts(Dataset):
     def inputs(self, model: Any = None) -> WindowGatherer:
         """Get the windows that are the input of a model, given by its settings."""
         return self._gatherer.rescaled(get_scaling(model))
-
-    @property
-    def channels(self) -> int:
-        """Count the channels of each series."""
-        return len(self.panel.channels)
 
     def origins(self, part: str) -> Origins:
         """Get the origins of the forecasts of a part, rows of (series, step)."""
@@ -80,12 +101,13 @@ class SeriesParts(Dataset):
     def ends(self, part: str) -> list[int]:
         """Get the step of each series where a part ends: "train", "rehearsal" or "test".
 
-        For "rehearsal" and "test" it is the end of everything before that part.
+        For "rehearsal" and "test" it is the end of everything before that part. Of series that
+        continue those of a run all is before their new steps, and one context at least.
         """
-        if part == "rehearsal":
-            return [get_span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
-        after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
-        return [max(len(one) - after, 0) for one in self.panel.series]
+        if self.run:
+            return [max(begin, self.layout.min_context) for begin in self.begins]
+        spans = [get_span(len(one), self.layout, part, 0) for one in self.panel.series]
+        return [max(end if part == "train" else first, 0) for first, end, _ in spans]
 
     def refits(
         self, origins: Origins, part: str, every: int
@@ -116,10 +138,6 @@ class SeriesParts(Dataset):
     def streams(self) -> dict[str, Examples]:
         """The steps of the series, and their known covariates; those of short series apart."""
         return self.panel.streams("series") | self.short.streams("short")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all but the arrays as plain JSON values."""
-        return self.codecs
 
     @classmethod
     def from_json(

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ensue.data.series.panel import Panel
 from ensue.data.tables.times import format_time
+from ensue.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class SeriesForecast:
     times: np.ndarray
     forecast: Mapping[str, np.ndarray]
     """mean, median, lo_80, hi_80, lo_95 and hi_95, each with a value per time."""
+    past: tuple[np.ndarray, np.ndarray]
+    """Times and actual values of the channel before."""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
@@ -47,6 +51,19 @@ class SkippedSeries:
         """Give it as plain JSON values."""
         needed = f"{self.steps} of the {self.min_context} steps that a forecast needs"
         return {"series": self.series, "skipped": f"too short: {needed}", "steps": self.steps}
+
+
+def split_short(panel: Panel, least: int, source: str) -> tuple[Panel, list[SkippedSeries]]:
+    """Get the series that have the `least` steps that a forecast needs, and those that have not.
+
+    Raises DataError, which names the `source`, if none has.
+    """
+    long = [one for one in panel.series if len(one) >= least]
+    short = [SkippedSeries(one.name, len(one), least) for one in panel.series if len(one) < least]
+    if not long:
+        what = f"every series is shorter than the {least} steps that a forecast needs"
+        raise DataError(what, where=source, hint="give longer series")
+    return panel.with_series(long), short
 
 
 def as_frame(forecasts: Sequence[SeriesForecast], library: Any) -> Any:

@@ -30,16 +30,9 @@ NAMES: dict[tuple[str, int], str] = {
     ("workday", 1): "workday",
     ("step", 1): "step",
 }
-ALIASES = {
-    "y": "year",
-    "a": "year",
-    "q": "quarter",
-    "m": "month",
-    "ms": "month",
-    "me": "month",
-    "w": "week",
-}
-ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second", "b": "workday"}
+ALIASES = {"y": "year", "a": "year", "q": "quarter", "m": "month", "ms": "month", "me": "month"}
+ALIASES |= {"w": "week", "d": "day", "b": "workday", "h": "hour"}
+ALIASES |= {"min": "minute", "t": "minute", "s": "second"}
 WORKDAY, MOSTLY = -1, 0.75
 EACH = 6
 """Months with exactly one time each from which on steps are months, whatever their days."""

@@ -104,21 +104,6 @@ class Panel:
         """Return the panel with other series."""
         return replace(self, series=tuple(series))
 
-    def with_known_until(self, ahead: int, longest: int) -> Panel:
-        """Repeat the last known covariates, of `ahead` future steps, up to the `longest` horizon.
-
-        So a model can compute more steps than are requested.
-        """
-        if ahead == longest or not self.known:
-            return self
-        series = []
-        for one in self.series:
-            enough = len(one.known) >= len(one) + ahead
-            more = max(len(one) + longest - len(one.known), 0) if enough else 0
-            repeated = np.repeat(one.known[-1:], more, axis=0)
-            series.append(replace(one, known=np.concatenate([one.known, repeated])))
-        return self.with_series(series)
-
     def parted(self, numbers: Sequence[int]) -> tuple[Panel, Panel]:
         """Return the panel with the series of these numbers, and the panel with the others."""
         chosen = set(numbers)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ensue.data.contract import Listener
+from ensue.data.contract import SILENT, Listener
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.series.backtest import BacktestSettings
 from ensue.data.series.joining import append, continue_times, read_like, refuse_unlike
@@ -54,7 +54,7 @@ def _append_files(
 
     Raises DataError if they do not continue every series by the same number of steps.
     """
-    later = read_like(panel, data, lambda settings: read_panel(files, settings, listener, panel))
+    later = read_later_files(panel, data, files, listener)
     later, first = append(panel, continue_times(panel, later))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
@@ -67,6 +67,13 @@ def _append_files(
     return later, added.pop()
 
 
+def read_later_files(
+    train: Panel, settings: SeriesSettings, files: Sequence[Path], listener: Listener = SILENT
+) -> Panel:
+    """Read files of series like those of training. Raises DataError, SettingError."""
+    return read_like(train, settings, lambda own: read_panel(files, own, listener, train))
+
+
 def read_later(train: Panel, settings: SeriesSettings, data: Any) -> Panel:
     """Read a file, a data frame or a Panel of series like those of training.
 
@@ -76,6 +83,6 @@ def read_later(train: Panel, settings: SeriesSettings, data: Any) -> Panel:
         refuse_unlike(train, data)
         return data
     if isinstance(data, str | Path):
-        return read_like(train, settings, lambda own: read_panel([Path(data)], own, like=train))
+        return read_later_files(train, settings, [Path(data)])
     frame = read_frame(data, settings, like=train)
     return read_like(train, settings, lambda own: build_panel([frame], own, like=train))

@@ -118,27 +118,30 @@ class WindowGatherer:
     - level (batch, 2 channels): where loc and scale lie in the training distribution
     - loc, scale (batch, channels)
 
-    Up to `ahead` steps after the end of each series can be forecast.
+    `forecasts` keeps those of models that are fitted at each origin, by model and origins.
+
+    Up to `ahead` steps after the end of each series can be forecast, and a model that computes more
+    at once gets the last known covariates again.
     """
 
+    scaling: Scaling = "standard"
+
     def __init__(
-        self,
-        panel: Panel,
-        layout: Layout,
-        covariates: Covariates,
-        scaling: Scaling = "standard",
-        ahead: int = 0,
+        self, panel: Panel, layout: Layout, covariates: Covariates, ahead: int = 0
     ) -> None:
-        self.panel, self.layout, self.scaling, self.ahead = panel, layout, scaling, ahead
+        self.panel, self.layout = panel, layout
+        # A model may compute more steps than are requested, and than are known.
+        self.ahead = max(ahead, layout.horizon) if ahead else 0
+        self.forecasts = dict[Any, Any]()
         self.lengths = np.array([len(one) for one in panel.series])
         self.starts = np.cumsum([0, *self.lengths])[:-1]
-        self.ahead_starts = np.cumsum([0, *(self.lengths + ahead)])[:-1]
+        self.ahead_starts = np.cumsum([0, *(self.lengths + self.ahead)])[:-1]
         self.among = np.array(covariates.values)
         self.values = np.concatenate([one.values for one in panel.series])
         self.filled = np.concatenate([one.filled for one in panel.series])
         past = np.concatenate([one.past for one in panel.series])
         self.covariate = _standardise(past, covariates.past)
-        known = [_get_known(one, panel, covariates, len(one) + ahead) for one in panel.series]
+        known = [_get_known(one, panel, covariates, (ahead, self.ahead)) for one in panel.series]
         self.known = np.concatenate(known)
         self.calendar_count = self.known.shape[1] - len(panel.known)
         static = [_encode_static(one, covariates.words) for one in panel.series]
@@ -263,20 +266,22 @@ class WindowFeed:
             yield self.inputs.batch(self.origins[rows])
 
 
-def _get_known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Array:
+def _get_known(one: Series, panel: Panel, covariates: Covariates, ahead: tuple[int, int]) -> Array:
     """Return calendar features and known covariates of all steps and some of the future.
 
+    `ahead` are the steps after the last one that have to be known, and those that are returned.
     Raises DataError if a value is missing.
     """
-    future = panel.frequency.ahead(one.times[-1], steps - len(one))
+    needed, returned = ahead
+    future = panel.frequency.ahead(one.times[-1], returned)
     waves = compute_calendar(np.concatenate([one.times, future]), panel.frequency)
-    if panel.known and len(one.known) < steps:
+    if panel.known and len(one.known) < len(one) + needed:
         columns = ", ".join(map(repr, panel.known))
         at = format_time(future[len(one.known) - len(one)])
         what = f"the known covariates ({columns}) are missing at {at} of {one.name!r}"
         raise DataError(what, hint="give a file with rows of the future whose target is empty")
-    known = _standardise(one.known[:steps], covariates.known).reshape(steps, -1)
-    return np.concatenate([waves, known], 1)
+    rows = np.minimum(np.arange(len(waves)), len(one.known) - 1)
+    return np.concatenate([waves, _standardise(one.known[rows], covariates.known)], 1)
 
 
 def _compute_scales(past: Array, seen: Array, scaling: Scaling) -> tuple[Array, Array]:

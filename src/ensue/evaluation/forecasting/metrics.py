@@ -13,12 +13,14 @@ from ensue.data.series.backtest import Origins
 from ensue.data.series.dataset import SeriesParts
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.intervals import Interval, widen_for_small_n
-from ensue.evaluation.scores import with_intervals
+from ensue.evaluation.scores import Measured, with_intervals
 from ensue.models.baselines.naive import observed_mean, seasonal_differences
 from ensue.models.distributions import Forecast, Values
 from ensue.models.quantile_pool import LEVELS
 
 Rows = NDArray[np.float64]
+MAX_SERIES = 100
+"""Series whose own metrics a result holds."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,10 @@ def observed_spread(values: Values) -> Rows:
 
 
 def compute_scales(data: SeriesParts, origins: Origins) -> Scales:
-    """Compute the scales of errors of forecasts, from the data of a run before its test alone."""
-    observed = [one.observed for one in data.panel.series]
-    before = [one[:end] for one, end in zip(observed, data.ends("test"), strict=True)]
-    train = [one[: max(end, 2)] for one, end in zip(observed, data.ends("train"), strict=True)]
-    return Scales.of(origins, before, train, data.layout.season)
+    """Compute the scales of errors of forecasts, from the data before the test alone."""
+    ends = zip(data.panel.series, data.ends("test"), strict=True)
+    before = [one.observed[:end] for one, end in ends]
+    return Scales.of(origins, before, data.training_values(), data.layout.season)
 
 
 def scale_quantile_errors(forecast: Forecast, data: SeriesParts, origins: Origins) -> Values:
@@ -127,6 +128,45 @@ def score(
         each[f"coverage_{per_cent}"] = np.where(missing, np.nan, inside)
         each[f"width_{per_cent}"] = np.where(missing, np.nan, high - low)
     return ScoredForecast(each)
+
+
+def score_forecasts(
+    forecast: Forecast, data: SeriesParts, origins: Origins, conformal: ConformalIntervals
+) -> ScoredForecast:
+    """Compute all metrics of forecasts against the actual values."""
+    target, scales = data.inputs().targets(origins), compute_scales(data, origins)
+    return score(forecast, target, scales, conformal)
+
+
+def measure_forecasts(
+    forecast: Forecast, data: SeriesParts, origins: Origins, conformal: ConformalIntervals
+) -> Measured:
+    """Measure forecasts against the actual values, with intervals by block."""
+    scored = score_forecasts(forecast, data, origins, conformal)
+    measured = compute_block_metrics(scored, number_blocks(origins, data.layout.horizon))
+    return Measured(*measured, scored.cost.upper(), count=len(origins))
+
+
+def describe_test(
+    forecast: Forecast, data: SeriesParts, conformal: ConformalIntervals
+) -> dict[str, Any]:
+    """Describe the backtest, with metrics of forecasts of the test by steps ahead and by series."""
+    origins, series = data.origins("test"), data.panel.series
+    scored = score_forecasts(forecast, data, origins, conformal)
+    steps = [scored.metrics(step=step) for step in range(data.layout.horizon)]
+    rows = {
+        one.name: np.flatnonzero(origins[:, 0] == number)
+        for number, one in enumerate(series[:MAX_SERIES])
+    }
+    return {
+        "layout": data.layout.to_json(),
+        "series": len(series),
+        "skipped": [one.name for one in data.short.series],
+        "forecasts": len(origins),
+        "calibration_forecasts": conformal.forecasts,
+        "by_step": {name: [step[name] for step in steps] for name in steps[0]},
+        "by_series": {name: scored.metrics(own) for name, own in rows.items() if len(own)},
+    }
 
 
 def compute_block_metrics(

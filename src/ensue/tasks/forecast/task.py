@@ -7,9 +7,8 @@ from ensue.models.baselines.statistical import StatisticalSettings, load_library
 from ensue.tasks.contract import Choices, Proposal
 from ensue.tasks.demos import demo_name
 from ensue.tasks.forecast.data import DEMO
-from ensue.tasks.forecast.plot import BACKTEST
 from ensue.tasks.forecast.settings import MODELS, ForecastSettings
-from ensue.tasks.forecast.trained import open_forecaster
+from ensue.tasks.forecast.trained import BACKTEST, open_forecaster
 from ensue.tasks.forecast.training import TRAINING
 from ensue.tasks.pipeline import make_task
 from ensue.tasks.proposal import apply_overrides, finish, load_config, with_budget, with_model

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ensue.atomic_io import write_atomically
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.series.backtest import Layout, Origins, find_later_origins
-from ensue.data.series.dataset import SeriesParts, describe_differences, get_scaling
-from ensue.data.series.forecasts import SeriesForecast, SkippedSeries, as_frame
-from ensue.data.series.joining import append, read_like
+from ensue.data.series.backtest import Origins, find_later_origins
+from ensue.data.series.dataset import SeriesParts
+from ensue.data.series.forecasts import SeriesForecast, SkippedSeries, as_frame, split_short
 from ensue.data.series.panel import Panel
-from ensue.data.series.parts import read_later
+from ensue.data.series.parts import read_later, read_later_files
 from ensue.data.series.windows import WindowGatherer
 from ensue.data.tables.rows import read_frame_rows
-from ensue.data.tables.series import read_panel
 from ensue.data.tables.series_checks import list_names
 from ensue.decoding.forecasts import forecast
-from ensue.errors import DataError, SettingError
+from ensue.errors import SettingError
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
-from ensue.evaluation.forecasting.metrics import (
-    Scales,
-    compute_block_metrics,
-    number_blocks,
-    score,
-)
+from ensue.evaluation.forecasting.metrics import measure_forecasts
+from ensue.inspection.forecasts import draw_panels
+from ensue.inspection.pictures import check_ending, render
 from ensue.models.distributions import Forecast
 from ensue.models.forecaster_contract import Sizes
 from ensue.models.quantile_pool import QuantilePool
@@ -42,17 +38,10 @@ from ensue.tasks.in_memory import as_paths, name_source
 from ensue.tasks.results import RESULT, Result, Scored
 from ensue.training.folder.run import Run
 
-
-@dataclass(frozen=True)
-class Continuation:
-    """Series that can be forecast, and those that are too short."""
-
-    panel: Panel
-    short: Sequence[SkippedSeries]
-    notes: Sequence[str]
-    """Notes on how the data was combined with that of the run."""
-    source: str
-    """Name of the data in messages."""
+BACKTEST = "backtest.safetensors"
+"""Forecasts of the test, in a run."""
+MAX_PANELS = 6
+"""Series, or channels of one, that a plot shows."""
 
 
 @dataclass(eq=False)
@@ -87,69 +76,43 @@ class ForecastModel(Trained):
     ) -> Iterator[SeriesForecast | SkippedSeries]:
         """Forecast each series, and name those that are too short.
 
-        `data` is what `forecast` takes, or a Continuation. Raises DataError, SettingError.
+        `data` is what `forecast` takes. Raises DataError, SettingError.
         """
-        given = data if isinstance(data, Continuation) else self.continue_series(data)
-        for note in given.notes:
-            listener.on_finding(Finding(given.source, note))
-        yield from self._forecast_panel(given.panel, request)
-        yield from given.short
-
-    def continue_series(self, data: Any = None) -> Continuation:
-        """Append data to the series of the run; without data, take those of the run.
-
-        Raises DataError if every series is too short.
-        """
-        panel, notes = self.prepared.all_series, []
-        source = name_source(Path(data) if isinstance(data, str) else data)
+        panel, notes = self.prepared.all_series, list[str]()
         if data is not None:
-            later = self.load_panel(data)
-            panel, first = append(panel, later)
-            notes = describe_differences(self.prepared, panel, later, first)
-        min_context = self.prepared.layout.min_context
-        short = [
-            SkippedSeries(one.name, len(one), min_context)
-            for one in panel.series
-            if len(one) < min_context
-        ]
-        if len(short) == len(panel.series):
-            what = f"every series is shorter than the {min_context} steps that a forecast needs"
-            raise DataError(what, where=source, hint="give longer series")
+            later = read_later(self.prepared.panel, self.settings.data, data)
+            joined, notes = self.prepared.continued(later)
+            panel = joined.panel
+        least = self.prepared.layout.min_context
+        source = name_source(Path(data) if isinstance(data, str) else data)
+        panel, short = split_short(panel, least, source)
         if short:
             names = list_names([f"{one.series!r} ({one.steps})" for one in short])
-            what = f"skipped series shorter than the {min_context} steps that a forecast needs"
+            what = f"skipped series shorter than the {least} steps that a forecast needs"
             notes.insert(0, f"{what}: {names}")
-        long = [one for one in panel.series if len(one) >= min_context]
-        return Continuation(panel.with_series(long), short, notes, source)
+        for note in notes:
+            listener.on_finding(Finding(source, note))
+        yield from self._forecast_panel(panel, request)
+        yield from short
 
-    def _forecast_panel(self, panel: Panel, request: ForecastRequest) -> list[SeriesForecast]:
+    def _forecast_panel(self, panel: Panel, request: ForecastRequest) -> Iterator[SeriesForecast]:
         """Forecast what follows each series of a panel. Raises DataError, SettingError."""
-        ahead = request.horizon or self.prepared.layout.horizon
-        if self.model.horizon and ahead > self.model.horizon:
+        ahead, most = request.horizon or self.prepared.layout.horizon, self.model.horizon
+        if most and ahead > most:
             hint = f"train with --horizon {ahead}, or an autoregressive model such as --model lstm"
-            what = f"the model forecasts {self.model.horizon} steps at once, not {ahead}"
+            what = f"the model forecasts {most} steps at once, not {ahead}"
             raise SettingError(what, where="--horizon", hint=hint)
-        longest = max(ahead, self.model.horizon)
-        inputs = self._inputs(
-            panel.with_known_until(ahead, longest),
-            replace(self.prepared.layout, horizon=longest),
-            longest,
-        )
-        origins = np.array(
-            [(number, len(one)) for number, one in enumerate(panel.series)], np.int64
-        )
+        layout = replace(self.prepared.layout, horizon=max(ahead, most))
+        inputs = WindowGatherer(panel, layout, self.prepared.covariates, ahead)
+        origins = np.array([*enumerate(map(len, panel.series))], np.int64)
         predicted = self._forecast(inputs, origins, request.seed)
         columns = {"mean": predicted.mean} | self.conformal.columns(predicted)
-        return [
-            SeriesForecast(
-                one.name,
-                channel,
-                panel.frequency.ahead(one.times[-1], ahead),
-                {name: values[number, :ahead, place] for name, values in columns.items()},
-            )
-            for number, one in enumerate(panel.series)
-            for place, channel in enumerate(panel.channels)
-        ]
+        for number, one in enumerate(panel.series):
+            times = panel.frequency.ahead(one.times[-1], ahead)
+            for place, channel in enumerate(panel.channels):
+                own = {name: values[number, :ahead, place] for name, values in columns.items()}
+                past = one.times, one.values[:, place]
+                yield SeriesForecast(one.name, channel, times, own, past)
 
     def frame(self, frame: Any, horizon: int | None = None) -> Any:
         """Forecast a data frame; the result is a data frame of the same library.
@@ -173,47 +136,30 @@ class ForecastModel(Trained):
             result = self.run.parse(RESULT, Result.from_json)
             details = {name: result.details[name] for name in ("forecasts", "series")}
             return Scored(result.own.metrics, result.own.intervals, details)
-        known = self.prepared.panel
-        reading = self.settings.data
-        later = read_like(known, reading, lambda own: read_panel(list(paths), own, like=known))
-        panel, first = append(self.prepared.all_series, later)
-        layout = self.prepared.layout
-        origins = find_later_origins(panel, layout, first, str(paths[0]))
-        inputs = self._inputs(panel, layout, 0)
-        observed = [one.observed for one in panel.series]
-        pairs = zip(observed, first, strict=True)
-        before = [one[: max(begin, layout.min_context)] for one, begin in pairs]
-        # A series that the run does not know has the spread of all of its steps.
-        ends = zip(known.series, self.prepared.ends("train"), strict=True)
-        train = {one.name: one.observed[:end] for one, end in ends}
-        names = [one.name for one in panel.series]
-        spreads = [train.get(name, own) for name, own in zip(names, observed, strict=True)]
-        scales = Scales.of(origins, before, spreads, layout.season)
-        scored = score(
-            self._forecast(inputs, origins, None), inputs.targets(origins), scales, self.conformal
-        )
-        metrics, intervals, _ = compute_block_metrics(
-            scored, number_blocks(origins, layout.horizon)
-        )
+        later = read_later_files(self.prepared.panel, self.settings.data, paths)
+        data, notes = self.prepared.continued(later)
+        series, where = data.panel.series, str(paths[0])
+        origins = find_later_origins(data.panel, data.layout, data.begins, where)
+        predicted = self._forecast(data.inputs(), origins, None)
+        found = measure_forecasts(predicted, data, origins, self.conformal)
         scored_series = set(origins[:, 0].tolist())
         skipped = [
             {"series": one.name, "steps": len(one) - begin}
-            for number, (one, begin) in enumerate(zip(panel.series, first, strict=True))
+            for number, (one, begin) in enumerate(zip(series, data.begins, strict=True))
             if number not in scored_series
         ]
         details = {"forecasts": len(origins), "series": len(scored_series), "skipped": skipped}
-        details |= {"warnings": describe_differences(self.prepared, panel, later, first)}
-        return Scored(metrics, intervals, details)
+        return Scored(found.metrics, found.intervals, details | {"warnings": notes})
 
-    def load_panel(self, data: Any) -> Panel:
-        """Read the series of a file or a data frame; without any, get those of the training."""
-        if data is None:
-            return self.prepared.panel
-        return read_later(self.prepared.panel, self.settings.data, data)
+    def plot(self, forecasts: Sequence[SeriesForecast], path: Path, tests: bool) -> None:
+        """Plot forecasts to a file, with those of the test if `tests`.
 
-    def _inputs(self, panel: Panel, layout: Layout, ahead: int) -> WindowGatherer:
-        scaling = get_scaling(self.settings.model)
-        return WindowGatherer(panel, layout, self.prepared.covariates, scaling, ahead)
+        Raises SettingError for an unknown ending, RunError if the disk refuses.
+        """
+        check_ending(path)
+        saved = self.run.read_arrays(BACKTEST) if tests else {}
+        drawn = self.prepared, saved, forecasts, MAX_PANELS
+        write_atomically(path, render(path.suffix[1:].lower(), draw_panels, *drawn))
 
     def _forecast(self, inputs: WindowGatherer, origins: Origins, seed: int | None) -> Forecast:
         seed = self.settings.seed if seed is None else seed
@@ -225,10 +171,9 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     prepared = DATA.load(run)
     sizes = Sizes.of(prepared.inputs())
 
-    def mix(models: Sequence[Any], arrays: Mapping[str, np.ndarray]) -> QuantilePool:
+    def mix(models: Sequence[Any], _: Any) -> QuantilePool:
         return QuantilePool(models, np.full((len(models), sizes.horizon), 1 / len(models)))
 
-    model, members = open_model(run, settings, lambda one, _: one.model.build(sizes), mix)
-    settings = members[0] if len(members) == 1 else settings
+    model, _ = open_model(run, settings, lambda one, _: one.model.build(sizes), mix)
     conformal = open_calibration(run, ConformalIntervals.from_json, UNCALIBRATED)
     return ForecastModel(run, settings, prepared, model, conformal)
