@@ -40,17 +40,13 @@ def remarks(result: Result) -> list[str]:
     details = result.details
     sets = details["prediction_sets"]
     if "mean_size" in sets:
-        what = "prediction sets"
-        size = f"every label ({FEW})"
-        if sets.get("finite", True):
-            size = f"{sets['mean_size']:.2f} labels on average"
+        what, size = "prediction sets", f"{sets['mean_size']:.2f} labels on average"
+        if not sets.get("finite", True):
+            size = f"every label ({FEW})"
+    elif sets["mean_width"] is None:
+        what, size = "prediction intervals", f"no bounds ({FEW})"
     else:
-        what = "prediction intervals"
-        size = (
-            f"no bounds ({FEW})"
-            if sets["mean_width"] is None
-            else f"average width {sets['mean_width']:.3g}"
-        )
+        what, size = "prediction intervals", f"average width {sets['mean_width']:.3g}"
     target, coverage = f"{sets['target_coverage']:.0%}", f"{sets['coverage']:.1%}"
     lines = [f"{target} {what}: measured coverage {coverage}, {size}"]
     if "calibration_error" in details:
@@ -58,19 +54,13 @@ def remarks(result: Result) -> list[str]:
         lines.append(f"expected calibration error {after:.1%} ({before:.1%} before calibration)")
     test = details["skipped"]["test"]
     if count := test["duplicates_of_train"]:
-        lines.append(
-            f"{count:,} test text is an exact duplicate of a training text"
-            if count == 1
-            else f"{count:,} test texts are exact duplicates of training texts"
-        )
+        several = "texts are exact duplicates of training texts"
+        which = "text is an exact duplicate of a training text" if count == 1 else several
+        lines.append(f"{count:,} test {which}")
     if count := sum(test["unseen_labels"].values()):
-        lines.append(
-            f"{count:,} test example has a label that training has not; it is excluded from "
-            f"these metrics"
-            if count == 1
-            else f"{count:,} test examples have labels that training has not; they are excluded "
-            f"from these metrics"
-        )
+        several = "examples have labels that training has not; they are excluded"
+        which = "example has a label that training has not; it is excluded"
+        lines.append(f"{count:,} test {which if count == 1 else several} from these metrics")
     return list(map(sentence, lines))
 
 

@@ -83,30 +83,23 @@ class ClassifySettings(Settings):
     """Training: budget, batches, optimiser and schedule."""
 
 
-def network_for_measurements(regular: bool) -> ClassifierSettings:
-    """Choose the default network for numeric steps.
-
-    Evenly spaced steps get convolutions, which find shapes at any position. Others get a
-    bidirectional GRU, which can use the times. Chosen by a few trials on datasets of 40 to 2,000
-    examples.
-
-    >>> network_for_measurements(regular=False).body.cell
-    'gru'
-    """
-    shapes = ConvolutionSettings(width=32, windows=(5, 11, 23), depth=2, dropout=0.1)
-    if regular:
-        return ClassifierSettings(body=shapes, input_dropout=0.0)
-    return ClassifierSettings(
-        body=BidirectionalSettings(cell="gru", width=64), input_dropout=0.0, random_prefix=0.3
-    )
-
-
-MEASUREMENT_READERS = ("long_table", "series_file")
-"""Readers whose examples are sequences of measurements."""
+SHAPES = ConvolutionSettings(width=32, windows=(5, 11, 23), depth=2, dropout=0.1)
+"""Layer for evenly spaced numbers: it finds shapes at any position."""
+BOTH_WAYS = BidirectionalSettings(cell="gru", width=64)
+"""Layer for numbers at any times: it can use the times. Both were chosen by a few trials on
+datasets of 40 to 2,000 examples."""
+MAX_SERIES_LENGTH = 3000
+"""Default of data.max_length for measurements; most series of the UCR/UEA archives are shorter."""
 
 READER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "long_table": {"codec": Measurements(), "model": network_for_measurements(regular=False)},
-    "series_file": {"codec": Measurements(), "model": network_for_measurements(regular=True)},
+    "long_table": {
+        "codec": Measurements(),
+        "model": ClassifierSettings(body=BOTH_WAYS, input_dropout=0.0, random_prefix=0.3),
+    },
+    "series_file": {
+        "codec": Measurements(),
+        "model": ClassifierSettings(body=SHAPES, input_dropout=0.0),
+    },
     "trees": {
         "codec": TreeCodecSettings(),
         "model": TreeSettings(),

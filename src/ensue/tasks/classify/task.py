@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ensue.data.codecs import CONTENT_SETTINGS
+from ensue.data.codecs import CONTENT_SETTINGS, Measurements
 from ensue.data.demos import DEMOS
 from ensue.data.detect import get_given, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
 from ensue.tasks.classify.data import DATA
 from ensue.tasks.classify.settings import (
-    MEASUREMENT_READERS,
+    MAX_SERIES_LENGTH,
     MODEL_REASONS,
     MODELS,
     READER_DEFAULTS,
@@ -32,41 +30,37 @@ from ensue.tasks.proposal import (
     with_model,
 )
 
-MAX_SERIES_LENGTH = 3000
-"""Default of data.max_length for measurements; most series of the UCR/UEA archives are shorter."""
-
 
 def _propose(choices: Choices) -> Proposal:
     """Fill in all settings: the file first, then flags, then `--set` assignments."""
     settings, values = load_config(ClassifySettings, choices)
-    reasons: list[str] = []
-    if "reader" not in values.get("data", {}):
+    reasons, given = list[str](), values.get("data", {})
+    if "reader" not in given:
         name, reason = _choose_reader(choices)
         settings = change(settings, data=change(settings.data, reader=name))
         reasons += [reason] if reason else []
     kind = settings.data.reader.name
-    if kind in MEASUREMENT_READERS and "max_length" not in values.get("data", {}):
+    usual = READER_DEFAULTS.get(kind, {})
+    if isinstance(usual.get("codec"), Measurements) and "max_length" not in given:
         settings = change(settings, data=change(settings.data, max_length=MAX_SERIES_LENGTH))
-    defaults = READER_DEFAULTS.get(kind, {})
-    defaults = {part: value for part, value in defaults.items() if part not in values}
+    defaults = {part: value for part, value in usual.items() if part not in values}
     settings = change(settings, **defaults)
     if choices.codec is not None:
-        settings = change(settings, codec=_get_codec_settings(choices.codec))
+        known = choices.codec in CONTENT_SETTINGS  # else the unit of a text codec
+        codec = choices.codec if known else {"name": "text", "unit": choices.codec}
+        settings = change(settings, codec=codec)
     name = None
     if choices.model is None and "model" in defaults:
         reasons.append(f"{MODEL_REASONS[kind]} (choose with --model)")
     elif choices.model is None and "model" not in values:
-        auxiliary = "auxiliary" in choices.flags or any(
-            one.startswith("model.auxiliary") for one in choices.assignments
-        )
-        name = "lstm" if auxiliary else "convolution"
-        why = "fast, and accurate on short texts"
-        if auxiliary:
-            why = "the auxiliary loss needs a unidirectional model"
+        name, why = "convolution", "fast, and accurate on short texts"
+        assigned = any(one.startswith("model.auxiliary") for one in choices.assignments)
+        if assigned or "auxiliary" in choices.flags:
+            name, why = "lstm", "the auxiliary loss needs a unidirectional model"
         reasons.append(f"model {name}: {why} (choose with --model)")
     settings = with_model(settings, choices, MODELS, name)
     settings = apply_overrides(with_budget(settings, choices), choices)
-    if kind in READER_DEFAULTS and settings.codec.name != READER_DEFAULTS[kind]["codec"].name:
+    if usual and settings.codec.name != usual["codec"].name:
         what = f"the codec {settings.codec.name} does not fit data of the format {kind}"
         raise SettingError(what, where="--codec", hint="leave it out")
     if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
@@ -88,11 +82,6 @@ def _choose_reader(choices: Choices) -> tuple[str, str | None]:
         what = f"there is no format {name!r}"
         raise SettingError(what, where="--format", hint=did_you_mean(name, LABELLED))
     return name, reason
-
-
-def _get_codec_settings(name: str) -> Any:
-    """Get the settings of a codec by its name; the unit of a text codec is a name, too."""
-    return name if name in CONTENT_SETTINGS else {"name": "text", "unit": name}
 
 
 TASK = make_task(TRAINING, _propose, open_classifier, prepare=DATA.read_into)
