@@ -23,7 +23,6 @@ from ensue.evaluation.label_scoring import (
 from ensue.evaluation.predictions import Predictions
 from ensue.evaluation.scores import Measured, Score
 from ensue.inspection import diagnostics
-from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.contract import Predictor
 from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import build_classifier, leaf_fields
@@ -68,12 +67,12 @@ class ClassifyTraining(Training[LabelledParts]):
 
     def baselines(self, settings: Any, data: LabelledParts, on_event: Callback) -> list[Settings]:
         """Choose the baselines that suit steps and labels, other than the run's own model."""
-        baselines: list[Any] = [*MODELS.closed_form.values()]
+        baselines: list[Any] = super().baselines(settings, data, on_event)
         shape, labels = leaf_fields(data.content.shape), data.labels
         if labels.size > MAX_LABELS:
             on_event(Note(f"{labels.size:,} labels are too many for baselines other than majority"))
-            baselines = [MajoritySettings()]
-        return [one for one in baselines if one.suits(shape, labels.kind) and one != settings.model]
+            baselines = [one for one in baselines if one.name == "majority"]
+        return [one for one in baselines if one.suits(shape, labels.kind)]
 
     def build(self, settings: Any, data: LabelledParts) -> Any:
         """Build a model."""
