@@ -43,12 +43,12 @@ def test_suffixes_are_in_order(text, kind, scale):
     # Large ids leave room for few symbols in a packed key, so that the doubling has work to do.
     scaled = [id * scale for id in text] if kind is not np.uint8 else text
     expected = sorted(range(len(text)), key=lambda at: scaled[at:])
-    assert sort_suffixes(np.array(scaled, dtype=kind)).tolist() == expected
+    assert sort_suffixes(np.array(scaled, dtype=kind), len(scaled)).tolist() == expected
 
 
 @pytest.mark.parametrize("text", [[1] * 300, [0, 1] * 150, [5], [*range(200)] * 3])
 def test_suffixes_of_periodic_texts_are_in_order(text):
-    assert sort_suffixes(np.array(text)).tolist() == sorted(
+    assert sort_suffixes(np.array(text), len(text)).tolist() == sorted(
         range(len(text)), key=lambda at: text[at:]
     )
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical as Choice
 from torch.nn import functional as F
 
-from ensue.heads.contract import Head
+from ensue.heads.contract import Head, compute_nats
 from ensue.heads.paths import to_float32
 from ensue.settings import Settings
 
@@ -64,7 +64,4 @@ class Categorical(Head):
 
     def nats(self, features: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood of each target, in nats, by a fused softmax."""
-        scores = self.scores(features)
-        return F.cross_entropy(scores.flatten(0, -2), target.flatten(), reduction="none").view(
-            target.shape
-        )
+        return compute_nats(self.scores(features), target)

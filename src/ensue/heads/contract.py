@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.nn import functional as F
 
 from ensue.fields import Steps
 from ensue.heads.numbers.contract import GREEDY
@@ -68,6 +69,12 @@ class StepDistribution(ABC):
     def log_prob(self, steps: Steps) -> Tensor:
         """Return the log-density of each step, (...), with numbers in units of the data."""
         return -torch.stack([nats for nats, _ in self.costs(steps)]).sum(0)
+
+
+def compute_nats(scores: Tensor, ids: Tensor) -> Tensor:
+    """Compute the negative log-likelihood of ids (...) under logits (..., size), in nats."""
+    nats = F.cross_entropy(scores.flatten(0, -2), ids.flatten(), reduction="none")
+    return nats.view(ids.shape)
 
 
 def draw_symbols(scores: Tensor, uniforms: Tensor, temperature: float) -> Tensor:

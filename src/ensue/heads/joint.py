@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ensue.fields import Fields, Steps
-from ensue.heads.contract import StepDistribution, draw_symbols
+from ensue.heads.contract import StepDistribution, compute_nats, draw_symbols
 from ensue.heads.numbers import CONTINUOUS, MixtureHeadSettings
 from ensue.settings import Choice, Settings
 
@@ -91,10 +91,8 @@ class JointDistribution(StepDistribution):
             yield self._symbol_cost(-1, steps, seen), None
 
     def _symbol_cost(self, place: int, steps: Steps, seen: list[Tensor]) -> Tensor:
-        ids = steps["symbols"][..., place]
         scores = self.head.symbols[place](self._mix(seen)).float()
-        nats = F.cross_entropy(scores.flatten(0, -2), ids.flatten(), reduction="none")
-        return nats.view(ids.shape)
+        return compute_nats(scores, steps["symbols"][..., place])
 
     def draw(self, uniforms: Tensor, temperature: float = 1.0) -> Steps:
         """Sample steps, field by field, from uniform numbers in (0, 1), (..., fields, 2)."""

@@ -16,8 +16,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
-from torch.nn import functional as F
 from torch.types import _size
+
+from ensue.heads.contract import compute_nats
 
 
 class StepTags(Distribution):
@@ -37,9 +38,7 @@ class StepTags(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of tags (batch, time), (batch,)."""
-        nats = F.cross_entropy(self.scores.flatten(0, 1), value.flatten(), reduction="none").view(
-            value.shape
-        )
+        nats = compute_nats(self.scores, value)
         return -nats.masked_fill(~self.real, 0.0).sum(1)
 
     @property

@@ -131,9 +131,8 @@ class Classifier(ParameterMixin, Predictor):
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Return the loss of each row, with the objective of quantiles, and a penalty."""
-        batch = (
-            self._cut_prefixes(batch) if self.training and self.settings.random_prefix else batch
-        )
+        if self.training and self.settings.random_prefix:
+            batch = self._cut_prefixes(batch)
         read = self.read(batch)
         nats, objective = self.head.cost(self.pool(read, batch), batch["target"])
         penalties = {}

@@ -149,15 +149,10 @@ class StepModel(Model):
         first = self.start(len(batch.lengths), batch.lengths.device)
         inputs = {name: torch.cat([first[name], steps[name][:, :-1]], 1) for name in steps}
         distribution, _ = self(inputs, self.initial(len(batch.lengths)), batch.lengths)
+        costs = [(nats, nats if loss is None else loss) for nats, loss in distribution.costs(steps)]
         nats, objective = (
             without_padding(torch.stack(one).sum(0), batch.lengths) * batch["counted"]
-            for one in zip(
-                *(
-                    (nats, nats if loss is None else loss)
-                    for nats, loss in distribution.costs(steps)
-                ),
-                strict=True,
-            )
+            for one in zip(*costs, strict=True)
         )
         return Loss(nats.sum(1), batch.counts, objective.sum(1)), ()
 

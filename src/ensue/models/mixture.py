@@ -26,7 +26,7 @@ from ensue.errors import RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram import Ngram
 from ensue.models.ngram.distribution import NextSymbol
-from ensue.models.parameters import get_device, join_arrays
+from ensue.models.parameters import get_device, join_arrays, to_device
 from ensue.models.pool import MixtureSettings
 from ensue.state import State, reset_rows
 
@@ -225,12 +225,8 @@ def gather_fit_data(
             probabilities, depth = cast(NextSymbol, theirs).at(chosen)
             log_ngram = _logs(probabilities, log_network.device)
             features = compute_features(log_network, log_ngram, depth.to(log_network.device))
-            found.append(
-                tuple(
-                    part.cpu()
-                    for part in (features, log_network, log_ngram, batch["target"][chosen])
-                )
-            )
+            parts = features, log_network, log_ngram, batch["target"][chosen]
+            found.append(tuple(part.cpu() for part in parts))
         seen, row_steps = seen + int(read.sum()), row_steps + time
     return FitData(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
@@ -253,9 +249,7 @@ def fit_mixture_to_text(
     else:
         batches = ScoringFeed(text, codec.start, ROWS, _get_window(ROWS, network.size))
     device = get_device(network)
-    there = (
-        batch.map(lambda array: torch.tensor(array, device=device)) for batch in batches.epoch(0)
-    )
+    there = (to_device(batch, device) for batch in batches.epoch(0))
     return fit_mixture(gather_fit_data(network, ngram, there, len(text), warmup))
 
 

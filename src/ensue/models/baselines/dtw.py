@@ -83,9 +83,8 @@ class DTW(Predictor):
         longest = np.minimum(train.lengths, settings.max_length).astype(float)
         most = max(self.classes, int(settings.max_cells / max((longest**2).mean(), 1)))
         if most < len(target):
-            first = np.unique(target[order], return_index=True)[
-                1
-            ]  # one of each label, whatever else is kept
+            # One of each label, whatever else is kept.
+            _, first = np.unique(target[order], return_index=True)
             order = np.concatenate([order[first], np.delete(order, first)])
         self.labels = torch.from_numpy(target[order[:most]].astype(np.int64))
         self.examples, self.lengths = self._downsample(
@@ -114,9 +113,7 @@ class DTW(Predictor):
         for self.window in settings.windows:
             nearest = self._nearest(self.examples[:count], self.lengths[:count], own=True)
             candidates.append((int((nearest.argmin(1) == truth).sum()), nearest))
-        best = max(
-            range(len(candidates)), key=lambda number: candidates[number][0]
-        )  # the narrowest of equals
+        best = int(np.argmax([correct for correct, _ in candidates]))  # the narrowest of equals
         self.window, nearest = settings.windows[best], candidates[best][1]
         self.uniform_share = 1 / (len(self.labels) + 1)
         known = nearest[nearest.isfinite() & (nearest > 0)]

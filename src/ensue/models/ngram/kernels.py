@@ -108,17 +108,10 @@ def _merge(
     kernels.ensue_ngram_merge.restype = ctypes.c_int64
     addresses = (ctypes.c_void_p * len(runs))(*map(address, runs))
     places, lengths = np.zeros(len(runs), np.int64), np.array([len(run) for run in runs], np.int64)
+    merged = addresses, pointer(places), pointer(lengths), len(runs), order
     while (places < lengths).any():
         rows = np.empty((most, order + 1), np.uint32)
-        found = kernels.ensue_ngram_merge(
-            addresses,
-            pointer(places),
-            pointer(lengths),
-            len(runs),
-            order,
-            pointer(rows),
-            ctypes.c_int64(most),
-        )
+        found = kernels.ensue_ngram_merge(*merged, pointer(rows), ctypes.c_int64(most))
         if found < 0:
             raise MemoryError
         yield rows[:found]

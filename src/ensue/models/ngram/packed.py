@@ -110,15 +110,8 @@ class PackedTable:
             return self.plain.score(text, first)
         rows, width = text.shape
         found = np.empty((rows, max(0, width - first)))
-        self._query(
-            "score",
-            np.ascontiguousarray(text, np.int64),
-            rows,
-            width,
-            first,
-            found,
-            torch.get_num_threads(),
-        )
+        text = np.ascontiguousarray(text, np.int64)
+        self._query("score", text, rows, width, first, found, torch.get_num_threads())
         return found
 
     def query(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
@@ -135,12 +128,8 @@ class PackedTable:
         if self._kernel is None:
             return self.plain.probabilities(contexts, rows)
         found = np.empty((rows, self.size))
-        self._query(
-            "distributions",
-            [np.ascontiguousarray(context, np.int64) for context in contexts],
-            rows,
-            found,
-        )
+        known = [np.ascontiguousarray(context, np.int64) for context in contexts]
+        self._query("distributions", known, rows, found)
         return found
 
     def continued(self, n: int, contexts: Nodes) -> NDArray[np.bool_]:
@@ -248,14 +237,8 @@ def _as_struct(records: Records) -> _OrderTable:
         *((None, None) if last else (records.base, records.far)),
         *books,
     )
-    far_blocks = len(records.far) // CONTEXTS
-    return _OrderTable(
-        *map(address, arrays),
-        len(records.grams),
-        far_blocks,
-        kind.itemsize,
-        kind["symbol"].itemsize,
-    )
+    counts = len(records.grams), len(records.far) // CONTEXTS
+    return _OrderTable(*map(address, arrays), *counts, kind.itemsize, kind["symbol"].itemsize)
 
 
 def _argument(value: NDArray | Sequence[NDArray] | int) -> object:

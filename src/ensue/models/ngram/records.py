@@ -70,13 +70,8 @@ class Records:
         if above is not None:
             grams["backoff"] = level.backoff
             grams["step"], base, far = _encode_begins(above.first)
-        return Records(
-            grams,
-            grams["symbol"][::SPARSE].copy(),
-            base,
-            far.reshape(-1),
-            np.zeros((0, BINS), np.float32),
-        )
+        no_books = np.zeros((0, BINS), np.float32)
+        return Records(grams, grams["symbol"][::SPARSE].copy(), base, far.reshape(-1), no_books)
 
     @property
     def last(self) -> bool:

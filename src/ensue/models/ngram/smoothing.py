@@ -37,9 +37,9 @@ class Smoothing(ABC):
         `top` marks n as the order of the model; below it, some smoothings use other counts.
         """
 
-    @abstractmethod
     def smooth(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
         """Compute the probabilities of length n from those of the length `below`."""
+        return interpolate(counts, n, self.shares(counts, n, top), below)
 
 
 def interpolate(counts: Counts, n: int, shares: Shares, below: NDArray[np.float64]) -> Smoothed:
@@ -91,9 +91,7 @@ class KneserNey(Smoothing):
         level = counts.levels[n - 1]
         contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
         found = kernels.smooth(level, *self._of(level, n, top), contexts, below)
-        return (
-            interpolate(counts, n, self.shares(counts, n, top), below) if found is None else found
-        )
+        return super().smooth(counts, n, top, below) if found is None else found
 
     def _of(self, level: Level, n: int, top: bool) -> tuple[Nodes, Sequence[float]]:
         adjusted = level.count if top else level.left
@@ -136,10 +134,6 @@ class WittenBell(Smoothing):
         total = _per_context(counts, n, level.count) + kinds
         return _divide(level.count, total[level.context], 0.0), _divide(kinds, total, 1.0)
 
-    def smooth(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
-        """Interpolate the shares."""
-        return interpolate(counts, n, self.shares(counts, n, top), below)
-
 
 class Additive(Smoothing):
     """A pseudo-count for every symbol after every context (Laplace 1814 with 1; Lidstone 1920).
@@ -165,7 +159,3 @@ class Additive(Smoothing):
             own[: level.started] = 0.0
             rest[: 1 if n == 1 else counts.levels[n - 2].started] = 1.0
         return own, rest
-
-    def smooth(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
-        """Interpolate the shares."""
-        return interpolate(counts, n, self.shares(counts, n, top), below)

@@ -194,20 +194,12 @@ def _link_suffixes(
     size = len(single) - 1
     nowhere = np.zeros(size + 1, np.int32)
     nothing = nowhere[:0]
-    levels = [
-        Level(
-            np.arange(size + 1, dtype=np.int32),
-            nowhere,
-            nowhere,
-            single.astype(np.int32),
-            nothing,
-            size,
-        )
-    ]
     keys = np.arange(size + 1)
+    first = keys.astype(np.int32)
+    levels = [Level(first, nowhere, nowhere, single.astype(np.int32), nothing, size)]
     for n, arrays in enumerate(found, 2):
         below = levels[-1]
-        left = _zeros(folder / f"left.{n - 1}", len(below.symbol), np.int32)
+        left = _zeros(folder / f"left.{n - 1}", len(below.symbol))
         suffixes = _GrowingArray(folder / f"suffix.{n}")
         next_keys = _GrowingArray(folder / f"keys.{n}", np.int64)
         for at in range(0, len(arrays["symbol"]), most):
@@ -225,18 +217,9 @@ def _link_suffixes(
         levels[-1] = replace(below, left=left)
         started = int(np.searchsorted(arrays["context"], below.started))
         keys = next_keys.array()
-        levels.append(
-            Level(
-                arrays["symbol"],
-                arrays["context"],
-                suffixes.array(),
-                arrays["count"],
-                nothing,
-                started,
-            )
-        )
+        levels.append(Level(**arrays, suffix=suffixes.array(), left=nothing, started=started))
     return levels
 
 
-def _zeros(path: Path, length: int, kind: type[np.integer]) -> NDArray:
-    return np.memmap(path, kind, "w+", shape=(length,)) if length else np.zeros(0, kind)
+def _zeros(path: Path, length: int) -> NDArray[np.int32]:
+    return np.memmap(path, np.int32, "w+", shape=(length,)) if length else np.zeros(0, np.int32)

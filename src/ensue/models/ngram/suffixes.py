@@ -1,4 +1,4 @@
-"""Suffix array of a sequence, for n-gram counting and novelty search (Manber & Myers 1993)."""
+"""Suffix array of a sequence, for n-gram counting (Manber & Myers 1993)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 from ensue.models.ngram.levels import Ids
 
 
-def sort_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
+def sort_suffixes(ids: Ids, depth: int) -> NDArray[np.int64]:
     """Return the positions of all suffixes in ascending order.
 
-    A prefix comes before its extensions. With `depth`, only the first `depth` symbols are compared,
-    and equal suffixes may have any order.
+    Their first `depth` symbols are compared; a prefix comes before its extensions, and equal
+    suffixes may have any order.
 
     Prefix doubling (Larsson & Sadakane 2007): suffixes are sorted by as many symbols as fit into a
     number with their position. Then those that are still equal to others are sorted by twice as
     many symbols, and so on.
 
-    >>> sort_suffixes(np.array([1, 0, 1, 0])).tolist()
+    >>> sort_suffixes(np.array([1, 0, 1, 0]), depth=4).tolist()
     [3, 1, 2, 0]
     """
     count = len(ids)
@@ -28,7 +28,7 @@ def sort_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
     # The rank of a suffix is the place at which those that equal it so far begin; 0 is the empty
     # suffix.
     rank, places = np.zeros(count + 1, dtype=np.int64), np.arange(count)
-    while depth is None or width < depth:
+    while width < depth:
         new = np.concatenate([[True], groups[1:] != groups[:-1]])
         rank[order[places]] = (
             1 + places[np.maximum.accumulate(np.where(new, np.arange(len(places)), 0))]
@@ -46,11 +46,10 @@ def sort_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
     return order
 
 
-def _first_sort(ids: Ids, depth: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+def _first_sort(ids: Ids, depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Sort by the first few symbols; return sorted keys, positions, and symbols per key."""
     bits, place_bits = (int(ids.max()) + 1).bit_length(), len(ids).bit_length()
-    width = max((63 - place_bits) // bits, 1)
-    width = width if depth is None else min(width, depth)
+    width = min(max((63 - place_bits) // bits, 1), depth)
     padded = np.concatenate([ids.astype(np.int64) + 1, np.zeros(width, dtype=np.int64)])
     keys = np.zeros(len(ids), dtype=np.int64)
     for offset in range(width):
