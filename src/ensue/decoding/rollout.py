@@ -100,13 +100,8 @@ def _append(row: Row, draw: Draw) -> tuple[NDArray, NDArray, NDArray, NDArray, b
     count, goes_on = row.write(draw.ids.tolist())
     finished = np.zeros(count, dtype=bool)
     finished[-1] = not goes_on
-    return (
-        np.full(count, row.number),
-        draw.ids[:count].astype(np.int64),
-        draw.nats[:count],
-        finished,
-        goes_on,
-    )
+    ids = draw.ids[:count].astype(np.int64)
+    return np.full(count, row.number), ids, draw.nats[:count], finished, goes_on
 
 
 def collect(steps: Iterable[Step]) -> dict[int, Sample]:

@@ -7,6 +7,7 @@ of each value.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import c_int32, c_int64, c_void_p
 from functools import lru_cache
 
@@ -155,26 +156,14 @@ class _Play:
         slots = [self._slot(slot, place) for slot, place in tape.slots.items()]
         entrances = [self._entrance(state, slots) for state in self.given]
         lists = (
-            (_Slot * len(slots))(*slots),
-            (Instruction * len(tape.instructions))(
-                *(instruction(*one) for one in tape.instructions)
-            ),
-            (_Product * len(tape.products))(
-                *(self._product(index) for index in range(len(tape.products)))
-            ),
-            (_Segment * len(tape.segments))(
-                *(self._segment(index) for index in range(len(tape.segments)))
-            ),
-            (_Entrance * len(entrances))(*entrances),
+            to_array(_Slot, slots),
+            to_array(Instruction, [instruction(*one) for one in tape.instructions]),
+            to_array(_Product, [self._product(index) for index in range(len(tape.products))]),
+            to_array(_Segment, [self._segment(index) for index in range(len(tape.segments))]),
+            to_array(_Entrance, entrances),
             (c_int64 * len(sizes))(*sizes),
         )
-        counts = (
-            len(slots),
-            len(tape.products),
-            len(tape.segments),
-            len(entrances),
-            len(tape.registers),
-        )
+        counts = map(len, (slots, tape.products, tape.segments, entrances, tape.registers))
         addresses = (ctypes.addressof(one) for one in lists)
         whole = _Tape(*addresses, *counts, len(sizes), backward, torch.get_num_threads())
         if not kernels.ensue_play(ctypes.byref(whole)):
@@ -243,6 +232,11 @@ class _Play:
 def instruction(name: str, out: int, args: tuple[int, ...]) -> Instruction:
     """Convert an operation to the structure of the kernels."""
     return Instruction(operation(name), out, (c_int32 * 3)(*args, *[-1] * (3 - len(args))))
+
+
+def to_array(kind: type[ctypes.Structure], members: Sequence[ctypes.Structure]) -> ctypes.Array:
+    """Copy structures into an array of the kernels."""
+    return (kind * len(members))(*members)
 
 
 @lru_cache(maxsize=256)

@@ -279,12 +279,8 @@ class _Fit:
 
     def _scale(self, step: int) -> float:
         start, steps = self.state.start, self.state.steps
-        return scale(
-            step - start,
-            None if steps is None else steps - start,
-            self.state.plateau,
-            self.settings.schedule,
-        )
+        total = None if steps is None else steps - start
+        return scale(step - start, total, self.state.plateau, self.settings.schedule)
 
     def _save(self) -> None:
         self.state = replace(self.state, seconds=perf_counter() - self._clock)

@@ -15,15 +15,8 @@ LONGEST_RECORD = 512
 def make_feed(batching: Any, codec: Codec, corpus: Corpus, seed: int) -> Feed:
     """Make the training batches as one of TEXT_BATCHING says."""
     if isinstance(batching, WindowsSettings):
-        return Windows(
-            corpus,
-            codec.start,
-            batching.batch_size,
-            batching.sequence_length,
-            batching.stride,
-            seed,
-            batching.loss_on,
-        )
+        sizes = batching.batch_size, batching.sequence_length, batching.stride
+        return Windows(corpus, codec.start, *sizes, seed, batching.loss_on)
     whole = isinstance(batching, AutoBatchingSettings) and codec.end is not None
     if not whole and not isinstance(batching, RecordsSettings):
         return Streams(corpus, codec.start, batching.batch_size, batching.sequence_length)

@@ -40,12 +40,8 @@ class Matching:
         end: int | None = None,
         unwritten: bool | None = None,
     ) -> None:
-        self.pattern, self.end, self.size, self._unwritten = (
-            pattern,
-            end,
-            len(spellings),
-            unwritten is not None,
-        )
+        self.pattern, self.end, self.size = pattern, end, len(spellings)
+        self._unwritten = unwritten is not None
         self._automaton = Automaton(pattern)
         self._trie = _trie(spellings)
         self._places: list[_Place] = [(self._automaton.initial(), b"", 0, bool(unwritten))]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.engine.native import Instruction, fill_tile, instruction
+from ensue.engine.native import Instruction, fill_tile, instruction, to_array
 from ensue.engine.shapes import Row, StateShapes, check_state
 from ensue.engine.step import structures
 from ensue.native import library
@@ -140,15 +140,15 @@ class Ticks:
         self._alive: list[Any] = [network.places, network.matrices, network.lookups]
         weights = [_weights(matrix, gates, network.format) for matrix, gates in network.matrices]
         lists = (
-            _array(structures.Place, [self._place(*place) for place in network.places]),
-            _array(Instruction, [instruction(*one) for one in network.instructions]),
-            _array(structures.Weights, weights),
-            _array(
+            to_array(structures.Place, [self._place(*place) for place in network.places]),
+            to_array(Instruction, [instruction(*one) for one in network.instructions]),
+            to_array(structures.Weights, weights),
+            to_array(
                 structures.Multiplication,
                 [structures.Multiplication(*one) for one in network.products],
             ),
-            _array(structures.Stage, [structures.Stage(*one) for one in network.stages]),
-            _array(
+            to_array(structures.Stage, [structures.Stage(*one) for one in network.stages]),
+            to_array(
                 structures.Lookup,
                 [structures.Lookup(t.data_ptr(), t.shape[1], out) for t, out in network.lookups],
             ),
@@ -258,7 +258,3 @@ def _pack(weights: ctypes.Array) -> Tensor:
         at += size
     kernels.ensue_pack(weights, len(weights), torch.get_num_threads())
     return memory
-
-
-def _array(kind: type[ctypes.Structure], members: Sequence[ctypes.Structure]) -> ctypes.Array:
-    return (kind * len(members))(*members)

@@ -112,12 +112,8 @@ def _section(file: _File, n: int, count: int, ids: dict[str, int]) -> _Section:
         numbers.append(values)
         lines.append(file.number)
     values = 10.0 ** np.array(numbers, float).reshape(-1, 2)
-    return _Section(
-        np.array(rows, np.int64).reshape(-1, n),
-        values[:, 0],
-        values[:, 1],
-        np.array(lines, np.int64),
-    )
+    found = np.array(rows, np.int64).reshape(-1, n)
+    return _Section(found, values[:, 0], values[:, 1], np.array(lines, np.int64))
 
 
 def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, float]]:

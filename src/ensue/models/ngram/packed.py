@@ -231,12 +231,8 @@ def _fits(
 def _as_struct(records: Records) -> _OrderTable:
     last, kind = records.last, records.grams.dtype
     books = records.books if len(records.books) else (None, None)
-    arrays = (
-        records.grams,
-        records.sparse,
-        *((None, None) if last else (records.base, records.far)),
-        *books,
-    )
+    begins = (None, None) if last else (records.base, records.far)
+    arrays = records.grams, records.sparse, *begins, *books
     counts = len(records.grams), len(records.far) // CONTEXTS
     return _OrderTable(*map(address, arrays), *counts, kind.itemsize, kind["symbol"].itemsize)
 

@@ -69,12 +69,8 @@ class _Seen:
         total = np.bincount(step.level.context, counts, step.contexts)
         kinds = np.stack([np.append(values, 0.0)[context] for values in per_context], 1)
         own = np.append(counts, 0)[whole]
-        parts = (
-            np.minimum(own, 3).astype(np.int64),
-            own.astype(float),
-            np.append(total, 0.0)[context],
-            kinds,
-        )
+        own_kind = np.minimum(own, 3).astype(np.int64)
+        parts = own_kind, own.astype(float), np.append(total, 0.0)[context], kinds
         return _Seen(discounts(counts), *map(torch.from_numpy, parts))
 
     def __call__(self, discount: Tensor, lower: Tensor) -> Tensor:
