@@ -59,6 +59,19 @@ def test_a_training_compares_with_baselines_and_shows_samples(run: Path) -> None
     assert "Nearest stretch of training" in page
 
 
+def test_a_network_that_has_learned_little_does_not_end_in_the_first_rows(
+    paths: Path, tmp_path: Path
+) -> None:
+    """Each sequence of training has 30 rows; most samples had ended after three."""
+    settings = ["training.steps=1"]
+    model = ensue.train(
+        "generate", paths, out=tmp_path / "run", model="gru", size="tiny", settings=settings
+    )
+    lengths = [len(one.steps) for one in model.samples(n=100, length=60)]
+    assert np.mean(np.array(lengths) <= 3) < 0.25
+    assert np.mean(lengths) == pytest.approx(30, rel=0.4)
+
+
 def test_samples_are_a_table_with_the_columns_of_training(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

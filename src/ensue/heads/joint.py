@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -49,7 +51,9 @@ class Joint(nn.Module):
             nn.Linear(features + sum(widths[:place]), features)
             for place in range(1, len(fields.names))
         )
-        self.symbols = nn.ModuleList(nn.Linear(features, one) for one in fields.symbols.values())
+        self.symbols: Any = nn.ModuleList(
+            nn.Linear(features, size) for size in fields.symbols.values()
+        )
         self.numbers: Any = nn.ModuleList(
             settings.numbers.build(features, 1) for _ in fields.numbers
         )
@@ -60,6 +64,16 @@ class Joint(nn.Module):
         self.scales = [
             unit * one.scale for unit, one in zip(self.units, fields.numbers.values(), strict=True)
         ]
+
+    @torch.no_grad()
+    def start_at_frequencies(self, symbols: NDArray[np.integer]) -> None:
+        """Start each field of symbols (steps, fields) at its frequencies, smoothed by Laplace.
+
+        Rare symbols, such as the end of a sequence, take many updates to become rare otherwise.
+        """
+        for output, ids in zip(self.symbols, symbols.T, strict=True):
+            counts = np.bincount(ids, minlength=output.bias.numel()) + 1.0
+            output.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
     def forward(self, features: Tensor, before: Tensor) -> JointDistribution:
         """Map features (..., features) to the distribution of a step.

@@ -45,6 +45,12 @@ class StepTraining(Training[StepData]):
         """Build a model."""
         return settings.model.build(data.codec.fields)
 
+    def start(
+        self, run: Run, settings: Any, network: Any, data: StepData, on_event: Callback
+    ) -> None:
+        """Start symbols and ends at their frequencies in training."""
+        network.head.start_at_frequencies(data["train"].steps["symbols"])
+
     def feed(self, settings: Any, data: StepData) -> Feed:
         """Make the training batches."""
         rows = settings.training.batching.batch_size
