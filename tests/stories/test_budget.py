@@ -623,9 +623,10 @@ def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
     assert count_affordable(whole, [model], inf) == len(whole)
     assert count_affordable(whole, [model], 1e-9) == FEWEST
     some = ScoredText.of(whole, FEWEST)
-    read: list[int] = []
-    some.nats(model, read.append)
-    assert sum(read) == some.read_count > len(some.text)
+    shares: list[float] = []
+    some.nats(model, shares.append)
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
     places = np.concatenate([np.arange(*stretch) for stretch in some.stretches])
     assert len(some.text) == len(places) == pytest.approx(FEWEST, abs=50)
     np.testing.assert_array_equal(some.text.ids, whole.ids[places])

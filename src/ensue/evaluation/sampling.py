@@ -63,22 +63,16 @@ class ScoredText:
             f"`ensue evaluate RUN` scores all of it"
         )
 
-    @property
-    def read_count(self) -> int:
-        """Number of symbols that are read to score it, including the warm-up."""
-        if self.stretches is None:
-            return len(self.text)
-        before = np.minimum(self.stretches[:, 0], WARMUP) if len(self.full.offsets) == 2 else 0
-        return len(self.text) + int(np.sum(before))
-
-    def nats(self, model: Autoregressive, advance: Callable[[int], None] | None = None) -> Nats:
-        """Return the nats of each symbol; `advance` is called with the number of symbols read."""
+    def nats(
+        self, model: Autoregressive, report: Callable[[float], object] = lambda share: None
+    ) -> Nats:
+        """Return the nats of each symbol; `report` is called with the share that is done."""
         ids, offsets = self.full.ids, self.full.offsets
         if self.stretches is None:
-            return score(model, ids, offsets, ScoreSettings(), advance=advance)
-        return score(model, ids, offsets, ScoreSettings(warmup=WARMUP), self.stretches, advance)[
-            _places(self.stretches)
-        ]
+            return score(model, ids, offsets, ScoreSettings(), report=report)
+        settings = ScoreSettings(warmup=WARMUP)
+        nats = score(model, ids, offsets, settings, self.stretches, report)
+        return nats[_places(self.stretches)]
 
 
 def count_affordable(text: Corpus, models: Sequence[Autoregressive], seconds: float) -> int:

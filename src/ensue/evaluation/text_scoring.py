@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,19 +49,22 @@ def score(
     offsets: NDArray[np.int64],
     settings: ScoreSettings,
     stretches: NDArray[np.int64] | None = None,
-    advance: Callable[[int], None] | None = None,
+    report: Callable[[float], object] = lambda share: None,
 ) -> NDArray[np.float64]:
     """Return the nats of each symbol (symbols,); record r is `ids[offsets[r]:offsets[r + 1]]`.
 
     One long text is one record, and carries its state from beginning to end. With `stretches`
     (any, 2), complete records if there are several, only these are scored, and the rest is 0. A
-    network should be in evaluation mode. `advance` is called with the number of symbols read.
+    network should be in evaluation mode. `report` is called with the share that is done.
     """
     nats = np.zeros(len(ids), dtype=np.float64)
     starts = np.asarray(offsets[:-1])
     jobs = _jobs(offsets, settings, stretches)
+    total, done = sum(job.stop - job.first for job in jobs), 0
     for begin in range(0, len(jobs), settings.batch):
-        _score_together(model, ids, starts, jobs[begin : begin + settings.batch], nats, advance)
+        for read in _score_together(model, ids, starts, jobs[begin : begin + settings.batch], nats):
+            done += read
+            report(done / total)
     return nats
 
 
@@ -88,8 +91,8 @@ def _score_together(
     starts: NDArray[np.int64],
     jobs: list[_Job],
     nats: NDArray[np.float64],
-    advance: Callable[[int], None] | None,
-) -> None:
+) -> Iterator[int]:
+    """Score the symbols of jobs, and yield how many are read at a time."""
     state = model.initial(len(jobs))
     device = next((tensor.device for tensor in walk_tensors(state)), torch.device("cpu"))
     width = max(min(_MOST_PROBABILITIES // (len(jobs) * model.size), _MOST_STEPS), 1)
@@ -116,8 +119,7 @@ def _score_together(
             keep = max(job.begin, job.first + done)
             if keep < end:
                 nats[keep:end] = costs[row, keep - job.first - done : end - job.first - done]
-        if advance is not None:
-            advance(int(lengths.sum()))
+        yield int(lengths.sum())
         done += width
         # The longest come first, so those that go on are the first rows.
         jobs = [job for job in jobs if job.first + done < job.stop]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -211,13 +211,7 @@ class GenerateTraining(Training[Any]):
         test = ScoredText.of(data.test, symbols)
         if note := test.describe():
             on_event(Note(note))
-        nats = []
-        for one in models:
-            if isinstance(one.model, Frequencies):
-                nats.append(one.model.nats(test.text))
-            else:
-                what = f"scoring the test part: {one.name}"
-                nats.append(test.nats(one.model, _report_share(what, test.read_count, on_event)))
+        nats = [_score_model(one, test, on_event) for one in models]
         searching = NOVELTY_SECONDS * data.train.characters
         searches = not timed or searching <= budget.left(RESERVED_SHARE)
         if not searches:
@@ -270,17 +264,13 @@ class GenerateTraining(Training[Any]):
         return (note,) if note else ()
 
 
-def _report_share(what: str, total: int, on_event: Callback) -> Callable[[int], None]:
-    """Report the progress of scoring; the result is called with the number of symbols read."""
-    done = 0
-
-    def advance(more: int) -> None:
-        nonlocal done
-        done += more
-        on_event(Working(what, min(done / max(total, 1), 1.0)))
-
+def _score_model(fitted: Fitted, test: ScoredText, on_event: Callback) -> Nats:
+    """Compute the nats of each symbol, and report the progress."""
+    if isinstance(fitted.model, Frequencies):
+        return fitted.model.nats(test.text)
+    what = f"scoring the test part: {fitted.name}"
     on_event(Working(what, 0.0))
-    return advance
+    return test.nats(fitted.model, lambda share: on_event(Working(what, share)))
 
 
 TRAINING = GenerateTraining()
