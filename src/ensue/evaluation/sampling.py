@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import Corpus
-from ensue.evaluation.likelihood import Nats
+from ensue.evaluation.likelihood import Likelihood, Nats
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.contract import Autoregressive
 
@@ -73,6 +73,11 @@ class ScoredText:
         settings = ScoreSettings(warmup=WARMUP)
         nats = score(model, ids, offsets, settings, self.stretches, report)
         return nats[_places(self.stretches)]
+
+    def nats_per_character(self, model: Autoregressive, more: Nats | float = 0.0) -> float:
+        """Return the nats per character, with `more` nats for each id."""
+        nats = self.nats(model) + np.broadcast_to(more, model.size)[self.text.ids]
+        return Likelihood.of(self.text, nats).nats_per_character
 
 
 def count_affordable(text: Corpus, models: Sequence[Autoregressive], seconds: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,27 @@ import torch
 
 from ensue.batch import select_named
 from ensue.data.codecs import TextContent, load_codec
+from ensue.data.codecs.grown import Grown
 from ensue.data.codecs.text import SYMBOL
 from ensue.data.contract import Codec
+from ensue.data.text_parts import TextParts
 from ensue.errors import RunError, SettingError
+from ensue.evaluation.sampling import ScoredText
+from ensue.evaluation.unigram import symbol_counts
 from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.parameters import load_into
-from ensue.models.sequence import SequenceModel, SequenceSettings
+from ensue.models.sequence import SequenceModel, SequenceSettings, grow_symbols
 from ensue.settings import read_stored
 from ensue.tasks.cached import CODEC
 from ensue.tasks.held import limit_model_size
+from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import WEIGHTS, Run
 
 HINT = "name a run of `generate` that has a recurrent network"
 COUNTERPARTS = {f"tables.{SYMBOL}.": "table.", "body.layer.": "body.", "next.": "head."}
 """Prefixes of a classifier's weights, and of the pretrained weights that they are copied from."""
+SHOWN = 10
+"""New symbols that a note names."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,49 @@ def copy_pretrained(network: Classifier, folder: str) -> str:
     rest = [name for name in own if name not in copied]
     new = _name_modules(rest) or "none"
     return f"pretrained weights from {folder}: {_name_modules(copied)}; new weights: {new}"
+
+
+def grow_codec(folder: str, settings: Any, known: Mapping[str, Any] | None) -> Grown:
+    """Return what fits a codec with the symbols of the pretrained run, and more by `settings`.
+
+    A run that has its codec (`known`) needs the pretrained one no more.
+    """
+    return Grown(load_codec(dict(known)) if known else Pretrained.open(folder).codec, settings)
+
+
+def load_pretrained(
+    folder: str, network: SequenceModel, data: TextParts, symbols: int, on_event: Callback
+) -> dict[str, Any]:
+    """Load the weights of a pretrained run, and return what the report says of it.
+
+    New symbols begin as copies of the unknown symbol, and share its probability with it. So the
+    network begins with the distribution that it had. About so many `symbols` of the validation part
+    are scored before it is trained further.
+    """
+    pretrained, codec = Pretrained.open(folder), data.codec
+    old = pretrained.codec
+    first, count = codec.size if old.unknown is None else old.unknown, codec.size - old.size
+    new = np.arange(first, first + count)  # they come before the unknown symbol
+    sharing = np.arange(first, min(first + count + 1, codec.size))
+    load_into(network, grow_symbols(pretrained.network().arrays(), network, new, sharing), folder)
+    counts = symbol_counts(data.train.ids, codec.size)[new]
+    share = float(counts.sum() / len(data.train))
+    note = f"no symbol was added to those of {folder}"
+    if count:
+        names = [repr(codec.symbol(id)) for id in new[np.argsort(-counts, kind="stable")[:SHOWN]]]
+        named = ", ".join(names) + f" and {count - SHOWN:,} more" * (count > SHOWN)
+        note = f"new symbols, added to those of {folder}: {named}"
+        note += f" ({count:,}, {share:.2%} of the training part)"
+    on_event(Note(note))
+    # As `ensue evaluate` scores its run: there new symbols are unknown, and cost their spelling.
+    spelling = np.zeros(codec.size)
+    spelling[sharing] = -log(count + 1)
+    for id in new.tolist():
+        spelling[id] += sum(nats for _, nats in old.unknowns(codec.symbol(id)))
+    network.eval()
+    before = ScoredText.of(data.validation, symbols).nats_per_character(network, spelling)
+    network.train()
+    return {"run": folder, "new": count, "share": share, "before": before}
 
 
 def _get_counterpart(name: str, pretrained: Mapping[str, np.ndarray]) -> np.ndarray | None:

@@ -10,8 +10,8 @@ from ensue.data.prepare import LONG, OnRead, prepare
 from ensue.data.text_parts import TextParts
 from ensue.tasks.cached import DataSource, Sources
 from ensue.tasks.fitting import Budget
-from ensue.tasks.generate.pretrained import choose_codec
 from ensue.tasks.generate.settings import GenerateSettings
+from ensue.tasks.pretrained import grow_codec
 from ensue.training.contract import Callback, Note, Reading
 
 EARLY = 0.03
@@ -21,13 +21,15 @@ LATE = 1.2
 
 
 def _read(settings: GenerateSettings, sources: Sources) -> Prepared[TextParts]:
-    reading = settings.data
+    reading, codec = settings.data, settings.codec
+    if settings.pretrained:
+        codec = grow_codec(settings.pretrained, codec, sources.codecs)
     if sources.demo:
         reading = reading.model_copy(update={"format": DEMOS[sources.demo].format})
     return prepare(
         sources.files,
         reading,
-        choose_codec(settings, sources.codecs),
+        codec,
         seed=settings.seed,
         # Records have no context; one long text must be longer than the one it has.
         context=getattr(settings.training.batching, "sequence_length", 0),

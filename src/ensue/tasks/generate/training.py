@@ -26,10 +26,10 @@ from ensue.tasks.generate.baselines import (
     share_for_model,
 )
 from ensue.tasks.generate.data import DATA
-from ensue.tasks.generate.pretrained import load_pretrained, score_validation
 from ensue.tasks.generate.report import TEXT, retrain_flags
 from ensue.tasks.generate.settings import MODELS
 from ensue.tasks.generate.trained import TextModel
+from ensue.tasks.pretrained import load_pretrained
 from ensue.tasks.training import Baseline, Training
 from ensue.training.contract import Callback, Note, Working
 from ensue.training.folder.run import METRICS, Run
@@ -169,7 +169,8 @@ class GenerateTraining(Training[Any]):
         """Mix network and n-gram if that improves on both on the validation part, else take the
         better one."""
         if known := run.about.get("pretrained"):
-            after = score_validation(fitted.model, data, validation_symbols(data.codec.size))
+            some = ScoredText.of(data.validation, validation_symbols(data.codec.size))
+            after = some.nats_per_character(fitted.model)
             run.describe({"pretrained": {**known, "after": after}})
         if fitted.role != "network" or settings.mixture.use == "never":
             return fitted
