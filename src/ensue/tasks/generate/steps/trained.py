@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensue.atomic_io import format_errors
 from ensue.data.codecs.steps import StepCodec
@@ -23,7 +22,7 @@ from ensue.escape import csv_line
 from ensue.evaluation.step_scoring import measure_steps, score_steps
 from ensue.models.contract import StepModel
 from ensue.models.steps.pool import StepPool
-from ensue.settings import read
+from ensue.settings import read, read_stored
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import EvaluateMixin, Trained
 from ensue.tasks.generate import GenerateRequest
@@ -74,11 +73,8 @@ class StepGenerator(EvaluateMixin, Trained):
     kind, source = "steps", DATA
     request = GenerateRequest
 
-    def __init__(
-        self, run: Run, model: StepModel, codec: StepCodec, table: Mapping[str, Any]
-    ) -> None:
-        self.run, self.model, self.codec = run, model, codec
-        self.table = read(StepTable, table)
+    def __init__(self, run: Run, model: StepModel, codec: StepCodec, table: StepTable) -> None:
+        self.run, self.model, self.codec, self.table = run, model, codec, table
 
     def lines(self, answers: Iterable[GeneratedSteps]) -> Iterator[str]:
         """Write rows of CSV: sequence, sample and step, and then the columns of training."""
@@ -184,14 +180,14 @@ class StepGenerator(EvaluateMixin, Trained):
 
 def open_steps(run: Run, settings: Any) -> StepGenerator:
     """Open the trained model of a run. Raises RunError where its files are damaged."""
-    codec, table = run.parse(
-        CODEC, lambda values: (StepCodec.from_json(values["steps"]), dict(values["table"]))
+    where, values = str(run.path / CODEC), run.parse(CODEC, dict)
+    with format_errors(where):
+        codec = StepCodec.from_json(values["steps"])
+        table = read_stored(StepTable, values["table"], where)
+    model, _ = open_model(
+        run,
+        settings,
+        lambda own, _: own.model.build(codec.fields),
+        lambda models, _: StepPool(models),
     )
-    with format_errors(str(run.path / CODEC)):
-        read(StepTable, table)
-
-    def build(own: Any, arrays: Mapping[str, NDArray[Any]]) -> StepModel:
-        return own.model.build(codec.fields)
-
-    model, _ = open_model(run, settings, build, lambda models, arrays: StepPool(models))
     return StepGenerator(run, model, codec, table)

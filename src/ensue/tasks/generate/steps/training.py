@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.feeds import Feed, StepFeed
-from ensue.data.steps import StepData
+from ensue.data.steps import StepData, StepTable
 from ensue.evaluation.scores import Measured
 from ensue.evaluation.step_scoring import begin_blocks, measure_steps, score_steps
 from ensue.models.steps.pool import StepPool
-from ensue.settings import Settings
+from ensue.settings import Settings, read
 from ensue.tasks.fitting import Fitted
 from ensue.tasks.generate.steps.data import DATA
 from ensue.tasks.generate.steps.report import STEPS
@@ -83,7 +83,7 @@ class StepTraining(Training[StepData]):
 
     def trained(self, run: Run, fitted: Fitted, data: StepData, calibration: None) -> StepGenerator:
         """Make the model that generates."""
-        return StepGenerator(run, fitted.model, data.codec, data.table)
+        return StepGenerator(run, fitted.model, data.codec, read(StepTable, data.table))
 
     def measure(self, trained: StepGenerator, data: StepData, predicted: Any) -> dict[str, Any]:
         """Measure nats by field, and generate samples."""
