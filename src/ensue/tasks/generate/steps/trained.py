@@ -22,7 +22,7 @@ from ensue.escape import csv_line
 from ensue.evaluation.step_scoring import measure_steps, score_steps
 from ensue.models.contract import StepModel
 from ensue.models.steps.pool import StepPool
-from ensue.settings import read, read_stored
+from ensue.settings import read_stored
 from ensue.tasks.cached import CODEC
 from ensue.tasks.contract import EvaluateMixin, Trained
 from ensue.tasks.generate import GenerateRequest
