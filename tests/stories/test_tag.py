@@ -15,6 +15,7 @@ import ensue
 from ensue.cli.main import main
 from ensue.data.dataset import load_examples
 from ensue.data.demos.tokens import tag_lines
+from ensue.errors import SettingError
 
 WORDS = {
     "D": ("the", "a"),
@@ -382,3 +383,9 @@ def test_pairs_of_many_tags_are_not_counted(
     said = capsys.readouterr().out
     assert "hmm: not fitted, since 590 tags make too many pairs" in said
     assert "a CRF of so many tags" not in said
+
+
+def test_names_of_columns_are_refused_where_they_mean_nothing(folder: Path, run: str) -> None:
+    with pytest.raises(SettingError) as told:
+        ensue.open(run).evaluate(folder / "test.conllu", {"label": "mood"})
+    assert str(told.value) == "columns: a run of `tag` takes no names of columns; leave them out"

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import TABLES, get_suffix
 from ensue.data.labelled import LabelledReader
+from ensue.errors import SettingError
 from ensue.models.names import Models
 from ensue.settings import FlagField, Settings, find_flags, read, read_arguments
 from ensue.tasks.cached import DataSource
@@ -112,6 +113,8 @@ class EvaluateMixin(ABC):
 
     run: Run
     source: ClassVar[DataSource[Any, Any]]
+    named_columns: ClassVar[bool] = False
+    """Whether the columns of files may have other names than in training."""
 
     @cached_property
     def data(self) -> Any:
@@ -138,6 +141,9 @@ class EvaluateMixin(ABC):
         """
         findings, paths, columns = list[Finding](), as_paths(paths), as_columns(columns, "evaluate")
         listener = Listener(findings.append)
+        if columns and not self.named_columns:
+            what = f"a run of `{self.run.about['task']}` takes no names of columns"
+            raise SettingError(what, where="columns", hint="leave them out")
         part = self.read_part(paths, listener, **columns) if paths else None
         return self.score(part).with_notes(findings)
 

@@ -81,7 +81,7 @@ class Prediction:
 class LabelModel(EvaluateMixin, Trained):
     """A classifier, as `ensue.train("classify", ...)` and `ensue.open(run)` return it."""
 
-    request, source = ClassifyRequest, DATA
+    request, source, named_columns = ClassifyRequest, DATA, True
 
     run: Run
     model: Predictor | Pool
