@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from ensue.data.codecs import Characters
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.prepare import ReadingProgress
 from ensue.errors import RunError
-from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
+from ensue.evaluation import sampling
+from ensue.evaluation.sampling import FEWEST, WARMUP, ScoredText, count_affordable
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.models.ngram import budget as ngram_share
@@ -570,7 +572,9 @@ def test_baselines_are_timed_on_samples_of_many_sentences(
     assert bool(times) == timed
 
 
-@pytest.mark.parametrize(("seconds", "share"), [(1e-9, RESERVED_SHARE), (0.3, 0.3)])
+@pytest.mark.parametrize(
+    ("seconds", "share"), [(1e-9, RESERVED_SHARE), (0.24, 0.25), (0.3, 0.3), (5.0, 0.3)]
+)
 def test_what_comes_after_a_training_is_timed_before_it(
     seconds: float, share: float, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -631,9 +635,84 @@ def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
     assert len(some.text) == len(places) == pytest.approx(FEWEST, abs=50)
     np.testing.assert_array_equal(some.text.ids, whole.ids[places])
     np.testing.assert_allclose(some.nats(model), exact[places], atol=1e-12)
-    assert places[0] == 0
+    assert places[0] == WARMUP
     assert places[-1] > 0.95 * len(whole)
     assert some.text.characters == pytest.approx(whole.characters * len(places) / len(whole), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("constant", "each", "seconds", "expected"),
+    [
+        (0.0, 1e-3, 10, 10_000),  # of 95,744 symbols, 10 s allow 10,000
+        (0.0, 1e-3, 30, 30_000),
+        (0.0, 3e-3, 30, 10_000),  # 20,000 were scored all the same, in 63 s
+        (0.5, 1e-3, 60, 59_500),  # a constant part is not extrapolated
+        (0.0, 1e-2, 1, 100),
+        (0.0, 1e-6, 10, 95_744),
+    ],
+)
+def test_as_many_symbols_are_scored_as_the_measured_speed_allows(
+    constant: float, each: float, seconds: float, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, tried = 0.0, list[int]()
+    monkeypatch.setattr(sampling, "perf_counter", lambda: now)
+
+    def work(symbols: int) -> None:
+        nonlocal now
+        now += constant + each * symbols
+        tried.append(symbols)
+
+    assert sampling.count_in_time(work, seconds, 95_744) == pytest.approx(expected, rel=0.02)
+    assert len(tried) == 1 or now < 0.35 * seconds
+
+
+def test_a_network_that_is_mixed_is_run_over_the_test_part_once(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was scored alone, and once more with the mixture."""
+    from ensue.models.sequence import SequenceModel
+
+    read, true, scored = 0, SequenceModel.features, text_training.ScoredText.nats
+
+    def counted(self: Any, inputs: Any, *others: Any) -> Any:
+        nonlocal read
+        read += inputs.numel()
+        return true(self, inputs, *others)
+
+    def within(self: Any, *given: Any) -> Any:
+        nonlocal read
+        read = 0
+        monkeypatch.setattr(SequenceModel, "features", counted)
+        found = scored(self, *given)
+        monkeypatch.setattr(SequenceModel, "features", true)
+        reads.append(read)
+        return found
+
+    reads: list[int] = []
+    monkeypatch.setattr(text_training.ScoredText, "nats", within)
+    settings = ["training.steps=2", "body.width=8", "mixture.use=always"]
+    model = ensue.train("generate", text, out=tmp_path / "run", settings=settings)
+    test = model.parts.test
+    assert reads == [len(test)]
+    rows = {row["name"]: row["totals"] for row in model.run.read_json("result.json")["rows"]}
+    nats = {name: row["nats"] - row["spelling_nats"] for name, row in rows.items()}
+    exact = score(model.model, test.ids, test.offsets, ScoreSettings()).sum()
+    assert nats["mixture"] == pytest.approx(exact, rel=1e-9)
+    for name, member in (("lstm", model.model.network), ("-gram", model.model.ngram)):
+        (found,) = [nats[one] for one in nats if name in one]
+        exact = score(member, test.ids, test.offsets, ScoreSettings()).sum()
+        assert found == pytest.approx(exact, rel=1e-5)
+
+
+def test_what_comes_before_a_sample_is_read_without_distributions() -> None:
+    train, codec = corpus(prose(2_000))
+    model = estimate(train.ids, train.offsets, codec.size, NgramSettings(order=4)).packed()
+    asked, whole = list[int](), encode_corpus([prose(3_000, seed=3)], codec)
+    true = model.nats
+    model.nats = lambda inputs, *others: asked.append(inputs.numel()) or true(inputs, *others)  # type: ignore[method-assign]
+    some = ScoredText.of(whole, 4_000)
+    some.nats(model)
+    assert sum(asked) == len(some.text)
 
 
 def test_a_sample_of_records_is_whole_records_with_their_unknown_symbols() -> None:
@@ -887,4 +966,35 @@ def test_a_machine_that_becomes_slower_takes_fewer_steps(
     ("size", "symbols"), [(66, 100_000), (3000, 100_000), (33_279, 9014), (1_000_000, 8000)]
 )
 def test_a_validation_costs_no_more_for_a_large_vocabulary(size: int, symbols: int) -> None:
-    assert text_training.validation_symbols(size) == symbols
+    run: Any = SimpleNamespace(about={})
+    data: Any = SimpleNamespace(codec=SimpleNamespace(size=size))
+    assert text_training.validation_symbols(run, data) == symbols
+
+
+def test_a_validation_takes_as_many_symbols_as_its_share_allows(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine one took 16 s of a training of 30 s."""
+    given: list[tuple[float, int]] = []
+    scored: list[int] = []
+    true = text_training.score
+
+    def count(work: Callable[[int], object], seconds: float, most: int) -> int:
+        given.append((seconds, most))
+        work(100)
+        return 2_500
+
+    def noted(model: Any, ids: Any, *others: Any) -> Any:
+        scored.append(len(ids))
+        return true(model, ids, *others)
+
+    monkeypatch.setattr(text_training, "count_in_time", count)
+    monkeypatch.setattr(text_training, "score", noted)
+    settings = ["body.width=8", "baseline.order=2", "mixture.use=never"]
+    model = ensue.train("generate", text, out=tmp_path / "run", minutes=0.05, settings=settings)
+    ((seconds, most),) = given
+    assert seconds <= text_training.VALIDATION_SHARE * 3
+    assert most == 100_000
+    assert scored[0] == 100
+    assert model.run.about["validated"] == {"symbols": 2_500}
+    assert set(scored[1:]) == {min(2_500, len(model.parts.validation))}

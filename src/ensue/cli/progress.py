@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ensue.tasks.contract import Trained
 
 T = TypeVar("T")
-PLAIN_SECONDS = 8.0
+PLAIN_SECONDS = 6.0
 """Minimum time between two plain lines of progress; validations are always printed."""
 SILENT_SECONDS = 1.0
 """Time without an event after which the current activity and its duration are printed again."""

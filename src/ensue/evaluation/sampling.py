@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from time import perf_counter
 
 import numpy as np
@@ -14,17 +15,18 @@ from ensue.evaluation.likelihood import Likelihood, Nats
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.contract import Autoregressive
 
-FEWEST = 20_000
+FEWEST = 2_000
 """Fewest symbols that are scored."""
-STRETCHES, SHORTEST = 40, 500
+STRETCHES, SHORTEST = 40, 100
 """Stretches that one long text is sampled in, and fewest symbols of each."""
 WARMUP = 256
 """Symbols that are read before each stretch, to bring the state up to date."""
-PROBE = 2000
-"""Symbols that are scored to measure the speed."""
-CHEAP = 0.1
-"""If FEWEST symbols take at most this share of the time, the speed is measured on them: larger
-batches are faster per symbol."""
+FIRST, GROWTH, LAST = 200, 4, 20_000
+"""Symbols of the samples on which the speed is measured; larger batches are faster per symbol."""
+TRIALS = 0.2
+"""Share of the time that these samples may take."""
+PROBE = 2_000
+"""Symbols on which the speed is measured if all may be scored."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class ScoredText:
         ends = full.offsets
         if len(ends) == 2:
             count = max(min(STRETCHES, symbols // SHORTEST), 1)
-            begins = np.linspace(0, len(full), count, endpoint=False).astype(np.int64)
+            first = min(WARMUP, len(full) - symbols)  # so each has as many symbols before it
+            begins = np.linspace(first, len(full), count, endpoint=False).astype(np.int64)
             stretches = np.stack([begins, begins + symbols // count], 1)
         else:
             records = max(symbols * (len(ends) - 1) // len(full), 1)
@@ -66,7 +69,10 @@ class ScoredText:
     def nats(
         self, model: Autoregressive, report: Callable[[float], object] = lambda share: None
     ) -> Nats:
-        """Return the nats of each symbol; `report` is called with the share that is done."""
+        """Return the nats of each symbol; `report` is called with the share that is done.
+
+        A `Compared` has those of three models, (symbols, 3).
+        """
         ids, offsets = self.full.ids, self.full.offsets
         if self.stretches is None:
             return score(model, ids, offsets, ScoreSettings(), report=report)
@@ -82,27 +88,40 @@ class ScoredText:
 
 def count_affordable(text: Corpus, models: Sequence[Autoregressive], seconds: float) -> int:
     """Return how many symbols all models can score in these seconds: at least FEWEST, or all."""
-    if len(text) <= FEWEST or seconds == float("inf"):
+    if len(text) <= FEWEST or seconds == inf:
         return len(text)
-    if len(text.offsets) == 2:
-        # Scoring all has no warm-ups and runs unbatched, so its speed is measured separately.
-        exact = replace(text, ids=text.ids[:PROBE], offsets=np.array([0, PROBE]))
-        if _time_per_symbol(ScoredText(exact, exact), models) * len(text) <= seconds:
-            return len(text)
-    cost = _time_per_symbol(ScoredText.of(text, 2 * PROBE), models)
-    if cost * FEWEST <= CHEAP * seconds:
-        cost = _time_per_symbol(ScoredText.of(text, FEWEST), models)
-    return min(
-        max(int(seconds / cost), FEWEST), len(text) - 1 if len(text.offsets) == 2 else len(text)
-    )
 
+    def score_some(symbols: int) -> None:
+        for model in models:
+            ScoredText.of(text, symbols).nats(model)
 
-def _time_per_symbol(sample: ScoredText, models: Sequence[Autoregressive]) -> float:
-    """Measure the seconds that all models need per symbol."""
+    symbols = count_in_time(score_some, seconds, len(text))
+    if len(text.offsets) > 2 or symbols < len(text):
+        return max(symbols, FEWEST)
+    # Scoring all has no warm-ups and runs unbatched, so its speed is measured separately.
+    exact = replace(text, ids=text.ids[:PROBE], offsets=np.array([0, PROBE]))
     began = perf_counter()
     for model in models:
-        sample.nats(model)
-    return (perf_counter() - began) / len(sample.text)
+        ScoredText(exact, exact).nats(model)
+    in_time = (perf_counter() - began) / PROBE * len(text) <= seconds
+    return len(text) if in_time else len(text) - 1
+
+
+def count_in_time(work: Callable[[int], object], seconds: float, most: int) -> int:
+    """Return how many symbols `work(symbols)` can do in these seconds, at most `most`.
+
+    Its speed is measured on growing samples, while they take little of the time.
+    """
+    ends, sample, before, took = perf_counter() + TRIALS * seconds, FIRST, 0, 0.0
+    while True:
+        began, last = perf_counter(), took
+        work(sample)
+        took = perf_counter() - began
+        # A part of the time is constant, such as that of the warm-ups.
+        each = max((took - last) / (sample - before), 0.5 * took / sample, 1e-9)
+        if GROWTH * sample > min(LAST, most) or perf_counter() + GROWTH * took > ends:
+            return max(min(int(sample + (seconds - took) / each), most), 1)
+        before, sample = sample, GROWTH * sample
 
 
 def _places(stretches: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ Ids = NDArray[np.integer]
 _MOST_PROBABILITIES = 1 << 20
 """Most probabilities per batch: 8 MB in float64. The allocator returns larger arrays to the system
 and clears them for every batch, which takes twice as long as scoring a mixture."""
-_MOST_STEPS = 8192
+_MOST_STEPS, _READ = 8192, 256
 
 
 class ScoreSettings(Settings):
@@ -55,9 +55,10 @@ def score(
 
     One long text is one record, and carries its state from beginning to end. With `stretches`
     (any, 2), complete records if there are several, only these are scored, and the rest is 0. A
-    network should be in evaluation mode. `report` is called with the share that is done.
+    network should be in evaluation mode. `report` is called with the share that is done. A model
+    with several `scores` for each symbol has them all, (symbols, scores).
     """
-    nats = np.zeros(len(ids), dtype=np.float64)
+    nats = np.zeros((len(ids), *model.scores), dtype=np.float64)
     starts = np.asarray(offsets[:-1])
     jobs = _jobs(offsets, settings, stretches)
     total, done = sum(job.stop - job.first for job in jobs), 0
@@ -96,7 +97,20 @@ def _score_together(
     state = model.initial(len(jobs))
     device = next((tensor.device for tensor in walk_tensors(state)), torch.device("cpu"))
     width = max(min(_MOST_PROBABILITIES // (len(jobs) * model.size), _MOST_STEPS), 1)
-    done = 0
+    # What is read before all of them needs no distribution.
+    done = min(job.begin - job.first for job in jobs)
+    for begin in range(0, done, _READ):
+        places = range(begin, min(begin + _READ, done))
+        inputs = np.stack(
+            [
+                _before(ids, starts, model.size, job.first + places[0], job.first + places[-1] + 1)
+                for job in jobs
+            ]
+        )
+        with torch.inference_mode():
+            state = model.advance(torch.from_numpy(inputs).to(device), state)
+    if done:
+        yield done * len(jobs)
     while jobs:
         ends = [min(job.first + done + width, job.stop) for job in jobs]
         inputs = np.zeros(

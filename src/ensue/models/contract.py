@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -64,6 +64,8 @@ class Autoregressive(Model):
     """
 
     size: int
+    scores: ClassVar[tuple[int, ...]] = ()
+    """Shape of the `nats` of one step, of a model that scores for others too."""
 
     @abstractmethod
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:

@@ -23,6 +23,7 @@ from ensue.batch import Batch, select_named
 from ensue.data.contract import Codec, Corpus
 from ensue.data.feeds import Feed, ScoringFeed, Streams
 from ensue.errors import RunError
+from ensue.layers.padding import without_padding
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram import Ngram
 from ensue.models.ngram.distribution import NextSymbol
@@ -147,6 +148,23 @@ class Mixture(Autoregressive):
         self.network.load(select_named(arrays, "network."))
         self.ngram.load(select_named(arrays, "ngram."))
         self.weights = torch.from_numpy(np.array(arrays["weights"], dtype=np.float64))
+
+
+class Compared(Mixture):
+    """A mixture that scores its members too: what they compute for it is not computed again."""
+
+    scores = (3,)
+
+    def nats(
+        self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Return the nats of network, n-gram and mixture, (batch, time, 3)."""
+        network, ngram, features, state = query(self.network, self.ngram, inputs, state, lengths)
+        mixed = mix(self.weights.to(features.device), features, network, ngram)
+        place = targets[..., None]
+        each = [network.gather(-1, place), ngram.gather(-1, place)]
+        each.append(mixed.gather(-1, place) - mixed.logsumexp(-1, keepdim=True))
+        return without_padding(-torch.cat(each, -1), lengths), state
 
 
 def query(

@@ -22,7 +22,7 @@ from ensue.models.contract import Predictor
 from ensue.models.names import is_network, name_model
 from ensue.models.parameters import get_device, to_device
 from ensue.training import devices
-from ensue.training.contract import Callback, Feed, Note, Progress, Working
+from ensue.training.contract import Callback, Feed, Note, Progress, Stage, Working
 from ensue.training.fit import SOLVED, MakeSample, Validate, fit
 from ensue.training.folder.run import METRICS, Run
 from ensue.training.gradient import GradientLearner
@@ -277,10 +277,12 @@ def estimate_reserve(
     hardware: HardwareSettings,
     budget: Budget,
     on_event: Callback,
+    most: float = inf,
 ) -> float:
     """Estimate the share of the minutes for scoring and report, with an untrained network.
 
     `score_some(network, every)` does what comes after the training, on one in `every` examples.
+    The share is `most` at most.
     """
     if not isfinite(budget.minutes) or run.checkpoint():
         return RESERVED_SHARE
@@ -289,7 +291,10 @@ def estimate_reserve(
         network = build().to(devices.choose_device(hardware)).eval()
     total = 60 * budget.minutes
     seconds = estimate_seconds(partial(score_some, network), TIMING_SHARE * total)
-    return max(RESERVED_SHARE, seconds / total + REPORT_SHARE)
+    share = min(max(RESERVED_SHARE, seconds / total + REPORT_SHARE), most)
+    scoring = f"scoring and the report get about {share * total:,.0f} s after it"
+    on_event(Stage(f"the training gets what is left of {total:,.0f} s, and {scoring}"))
+    return share
 
 
 def fit_network(
@@ -306,6 +311,7 @@ def fit_network(
     Raises Interrupted, after saving, if it was interrupted.
     """
     device = devices.choose_device(training.hardware)
+    on_event(Working("training"))
     outcome = fit(
         GradientLearner(network, training, device), feed, training, run, validate, sample, on_event
     )

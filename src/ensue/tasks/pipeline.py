@@ -64,7 +64,9 @@ def train(
     if is_network(settings.model):
         build = partial(_build, verb, run, settings, data)
         score_some = partial(verb.rehearse, run, settings, data, _models_of(get_baselines))
-        reserved = estimate_reserve(run, build, score_some, hardware, budget, on_event)
+        reserved = estimate_reserve(
+            run, build, score_some, hardware, budget, on_event, verb.largest_reserve
+        )
     training = remaining_training(settings.training, hardware, budget, on_event, reserved)
     fits = verb.fits(data) if is_network(settings.model) else 1
     training = training.model_copy(update={"minutes": training.minutes / fits})
@@ -117,7 +119,7 @@ def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback
     if is_network(settings.model):
         network = _build(verb, run, settings, data)
         verb.start(run, settings, network, data, on_event)
-        validate = partial(verb.validate, network, settings, data)
+        validate = partial(verb.validate, run, network, settings, data)
         feed, sample = verb.feed(settings, data), partial(verb.sample, run, network, data)
         fitted = fit_network(run, network, settings.training, feed, validate, on_event, sample)
         return replace(fitted, settings=settings)
@@ -125,7 +127,7 @@ def _fit(verb: Training[D], run: Run, settings: Any, data: D, on_event: Callback
     fitted = replace(verb.fit(settings, data, on_event), settings=settings)
     run.write_arrays(fitted.model.arrays())
     on_event(Working("scoring the validation part"))
-    validation = verb.validate(fitted.before_validation, settings, data)
+    validation = verb.validate(run, fitted.before_validation, settings, data)
     log_closed_form(run, validation, fitted.seconds, verb.size(data), on_event)
     return fitted
 

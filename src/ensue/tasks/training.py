@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -82,6 +83,8 @@ class Training(ABC, Generic[D]):
     report: ClassVar[Report]
     """What is its own in the summary and the model card."""
 
+    largest_reserve: ClassVar[float] = inf
+    """Largest share of the minutes for what comes after the training."""
     loss: ClassVar[str] = "nats per target"
     """The loss by which models and mixtures are compared on the validation part."""
 
@@ -152,7 +155,7 @@ class Training(ABC, Generic[D]):
         """Show what a network generates during its training, with its nats."""
         return None
 
-    def validate(self, model: Predictor, settings: Any, data: Any) -> float:
+    def validate(self, run: Run, model: Predictor, settings: Any, data: Any) -> float:
         """Compute the validation loss: nats per target."""
         return mean_nats(model, data["validation"], settings.training.batching.batch_size)
 

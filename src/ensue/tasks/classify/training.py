@@ -87,10 +87,10 @@ class ClassifyTraining(Training[LabelledParts]):
             run.describe({"pretrained": {"copied": copied}})
             on_event(Note(copied))
 
-    def validate(self, model: Predictor, settings: Any, data: LabelledParts) -> float:
+    def validate(self, run: Run, model: Predictor, settings: Any, data: LabelledParts) -> float:
         """Compute nats per example, or the mean absolute error of ordinal labels."""
         if data.labels.kind != "ordinal":
-            return super().validate(model, settings, data)
+            return super().validate(run, model, settings, data)
         part = data["validation"]
         predictions = predict(model, part, data.labels)
         return float(losses(predictions, get_targets(part, data.labels)).mean())

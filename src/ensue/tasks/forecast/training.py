@@ -135,7 +135,7 @@ class ForecastTraining(Training[SeriesParts]):
         rows, inputs = settings.training.batching.batch_size, data.inputs(settings.model)
         return WindowFeed(inputs, data.origins("train"), rows, settings.seed)
 
-    def validate(self, model: Predictor, settings: Any, data: SeriesParts) -> float:
+    def validate(self, run: Run, model: Predictor, settings: Any, data: SeriesParts) -> float:
         """Compute nats per step, or the training loss or CRPS where there is no likelihood."""
         nats, inputs, origins = 0.0, data.inputs(settings.model), data.origins("validation")
         origins = origins[:: -(-len(origins) // MAX_ORIGINS)]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ensue.data.contract import Corpus
 from ensue.data.feeds import Feed
 from ensue.data.text_parts import TextParts, take_last
 from ensue.evaluation.likelihood import Nats
-from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
+from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable, count_in_time
 from ensue.evaluation.scores import Measured, Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.evaluation.unigram import Frequencies, measure_text, symbol_counts
 from ensue.inspection.diagnostics import diagnose
-from ensue.models.mixture import Mixture, fit_mixture_to_text, improves
+from ensue.models.mixture import Compared, Mixture, fit_mixture_to_text, improves
 from ensue.models.names import is_network
 from ensue.models.sequence import SequenceModel
 from ensue.tasks.fitting import MIN_TRAINING_SHARE, RESERVED_SHARE, Budget, Fitted
@@ -32,6 +33,7 @@ from ensue.tasks.generate.trained import TextModel
 from ensue.tasks.pretrained import load_pretrained
 from ensue.tasks.training import Baseline, Training
 from ensue.training.contract import Callback, Note, Working
+from ensue.training.devices import choose_device
 from ensue.training.folder.run import METRICS, Run
 from ensue.training.text_feeds import make_feed
 
@@ -40,10 +42,13 @@ VALIDATION_SYMBOLS = 100_000
 MIN_VALIDATION_SYMBOLS, MAX_PROBABILITIES = 8_000, 300_000_000
 """With a large vocabulary fewer symbols are scored, as each takes a probability for all symbols.
 With 33,000 words, 100,000 took half a minute, and a training of two minutes did nothing else."""
+VALIDATION_SHARE = 0.02
+"""Share of the time of a training that one validation may take."""
 VALIDATION = ScoreSettings(batch_size=32, warmup=32)
 """During training the validation part is scored in parallel rows: fast, and nearly exact."""
-SCORING_SHARE = 0.6
-"""Share of the time after the training that goes into scoring."""
+SCORING_SHARE, PLANNED = 0.6, 20_000
+"""Share of the time after the training that goes into scoring, and symbols that it is planned for;
+fewer are scored if these take longer."""
 NOVELTY_SECONDS = 1.5e-7
 """Seconds to search one character of the training data for copies of the samples."""
 
@@ -64,6 +69,7 @@ class GenerateTraining(Training[Any]):
     source = DATA
     models = MODELS
     report = TEXT
+    largest_reserve = 0.3
 
     def commands(self, settings: Any, scores: Sequence[Score]) -> dict[str, list[str]]:
         """Write the flags that train each model of the table with the other settings."""
@@ -109,10 +115,23 @@ class GenerateTraining(Training[Any]):
     def start(
         self, run: Run, settings: Any, network: Any, data: TextParts, on_event: Callback
     ) -> None:
-        """Load the weights of a pretrained run, and score them before they are trained further."""
-        if not settings.pretrained or run.checkpoint() is not None:
+        """Load the weights of a pretrained run, and score them before they are trained further.
+
+        Where the budget is a time, decide how many symbols each validation scores.
+        """
+        if run.checkpoint() is not None:
             return
-        symbols = validation_symbols(data.codec.size)
+        symbols, training = validation_symbols(run, data), settings.training
+        if training.steps is None and training.epochs is None:
+            on_event(Working("timing the validation"))
+            network.to(choose_device(training.hardware)).eval()
+            seconds = VALIDATION_SHARE * 60 * training.minutes
+            affordable = count_in_time(partial(_validate, network, data), seconds, symbols)
+            symbols = max(affordable, min(FEWEST, symbols))
+            network.train()
+            run.describe({"validated": {"symbols": symbols}})
+        if not settings.pretrained:
+            return
         known = load_pretrained(settings.pretrained, network, data, symbols, on_event)
         run.describe({"pretrained": known})
 
@@ -125,13 +144,12 @@ class GenerateTraining(Training[Any]):
         sample = TextModel(run, data.codec, network).samples(length=120)[0]
         return sample.text, sample.nats
 
-    def validate(self, model: Any, settings: Any, data: TextParts) -> float:
+    def validate(self, run: Run, model: Any, settings: Any, data: TextParts) -> float:
         """Compute nats per symbol; a network is validated often, and only on the end."""
         part = data.validation
         if not is_network(settings.model):
             return float(score(model, part.ids, part.offsets, ScoreSettings()).mean())
-        some = take_last(part, validation_symbols(data.codec.size))
-        return float(score(model, *some, VALIDATION).mean())
+        return _validate(model, data, validation_symbols(run, data))
 
     def size(self, data: TextParts) -> tuple[int, str]:
         """Count the symbols."""
@@ -146,16 +164,11 @@ class GenerateTraining(Training[Any]):
         network: Any,
         every: int,
     ) -> None:
-        """Score as few symbols as are scored at least, and those that fit the mixture."""
-        models = [network]
-        for one in baselines:
-            if isinstance(one, NgramFit):
-                models += [one.model, Mixture(network, one.model)]
-        mixing = min(len(data.validation), validation_symbols(data.codec.size)) / len(models)
-        symbols = (min(len(data.test), FEWEST) + mixing) / SCORING_SHARE
-        probe = ScoredText.of(data.test, max(int(symbols / every), 1))
-        for model in models:
-            probe.nats(model)
+        """Score as many symbols as are planned for; the mixture costs as much as its members."""
+        ngrams = [one.model for one in baselines if isinstance(one, NgramFit)]
+        symbols = min(len(data.test), PLANNED) / SCORING_SHARE
+        model = Compared(network, ngrams[0]) if ngrams else network
+        ScoredText.of(data.test, max(int(symbols / every), 1)).nats(model)
 
     def combine(
         self,
@@ -169,7 +182,7 @@ class GenerateTraining(Training[Any]):
         """Mix network and n-gram if that improves on both on the validation part, else take the
         better one."""
         if known := run.about.get("pretrained"):
-            some = ScoredText.of(data.validation, validation_symbols(data.codec.size))
+            some = ScoredText.of(data.validation, validation_symbols(run, data))
             after = some.nats_per_character(fitted.model)
             run.describe({"pretrained": {**known, "after": after}})
         if fitted.role != "network" or settings.mixture.use == "never":
@@ -177,7 +190,7 @@ class GenerateTraining(Training[Any]):
         ngram = next(one for one in baselines if isinstance(one, NgramFit))
         on_event(Working("fitting the mixture"))
         # The n-gram must not have counted what the weights are fitted to.
-        ids, offsets = take_last(data.validation, validation_symbols(data.codec.size))
+        ids, offsets = take_last(data.validation, validation_symbols(run, data))
         part = replace(data.validation, ids=ids, offsets=offsets)
         found = fit_mixture_to_text(fitted.model, ngram.tuned, part, data.codec)
         use = improves(found, settings.mixture)
@@ -205,14 +218,23 @@ class GenerateTraining(Training[Any]):
         timed = any(one.role == "network" for one in models)
         if timed and (symbols := run.about.get("scored", {}).get("symbols")) is None:
             on_event(Working("timing the scoring of the test part"))
-            slow = [one.model for one in models if not isinstance(one.model, Frequencies)]
             seconds = SCORING_SHARE * budget.left(RESERVED_SHARE)
-            symbols = count_affordable(data.test, slow, seconds)
+            symbols = count_affordable(data.test, [*_slow(models)], seconds)
             run.describe({"scored": {"symbols": symbols}})
         test = ScoredText.of(data.test, symbols)
         if note := test.describe():
             on_event(Note(note))
-        nats = [_score_model(one, test, on_event) for one in models]
+        found = dict[int, Nats]()
+        for model, scored in _slow(models).items():
+            nats = _score_model(model, f"scoring the test part: {scored[-1].name}", test, on_event)
+            columns = nats.reshape(len(nats), -1).T
+            found |= {id(one.model): each for one, each in zip(scored, columns, strict=True)}
+        nats = [
+            one.model.nats(test.text)
+            if isinstance(one.model, Frequencies)
+            else found[id(one.model)]
+            for one in models
+        ]
         searching = NOVELTY_SECONDS * data.train.characters
         searches = not timed or searching <= budget.left(RESERVED_SHARE)
         if not searches:
@@ -265,18 +287,32 @@ class GenerateTraining(Training[Any]):
         return (note,) if note else ()
 
 
-def _score_model(fitted: Fitted, test: ScoredText, on_event: Callback) -> Nats:
+def _slow(models: Sequence[Fitted]) -> dict[Any, list[Fitted]]:
+    """Map each model that takes time to what it scores: a mixture scores its members too."""
+    slow = [one for one in models if not isinstance(one.model, Frequencies)]
+    own = slow[-1]
+    if not isinstance(own.model, Mixture):
+        return {one.model: [one] for one in slow}
+    mixture = own.model
+    order = [mixture.network, mixture.ngram, mixture]
+    scored = [next(one for one in slow if one.model is model) for model in order]
+    return {Compared(mixture.network, mixture.ngram, mixture.weights): scored}
+
+
+def _score_model(model: Any, what: str, test: ScoredText, on_event: Callback) -> Nats:
     """Compute the nats of each symbol, and report the progress."""
-    if isinstance(fitted.model, Frequencies):
-        return fitted.model.nats(test.text)
-    what = f"scoring the test part: {fitted.name}"
     on_event(Working(what, 0.0))
-    return test.nats(fitted.model, lambda share: on_event(Working(what, share)))
+    return test.nats(model, lambda share: on_event(Working(what, share)))
 
 
 TRAINING = GenerateTraining()
 
 
-def validation_symbols(size: int) -> int:
-    """Compute how many symbols each validation scores, by the size of the vocabulary."""
-    return min(VALIDATION_SYMBOLS, max(MAX_PROBABILITIES // size, MIN_VALIDATION_SYMBOLS))
+def validation_symbols(run: Run, data: TextParts) -> int:
+    """Return how many symbols each validation scores: what was timed, or by the vocabulary."""
+    most = max(MAX_PROBABILITIES // data.codec.size, MIN_VALIDATION_SYMBOLS)
+    return run.about.get("validated", {}).get("symbols", min(VALIDATION_SYMBOLS, most))
+
+
+def _validate(model: Any, data: TextParts, symbols: int) -> float:
+    return float(score(model, *take_last(data.validation, symbols), VALIDATION).mean())

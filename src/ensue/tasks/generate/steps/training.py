@@ -56,7 +56,7 @@ class StepTraining(Training[StepData]):
         rows = settings.training.batching.batch_size
         return StepFeed(data["train"], rows, PIECE, settings.seed)
 
-    def validate(self, model: Any, settings: Any, data: StepData) -> float:
+    def validate(self, run: Run, model: Any, settings: Any, data: StepData) -> float:
         """Compute nats per step."""
         return float(score_steps(model, data["validation"]).sum(1).mean())
 
