@@ -71,7 +71,7 @@ class ScoredText:
     ) -> Nats:
         """Return the nats of each symbol; `report` is called with the share that is done.
 
-        A `Compared` has those of three models, (symbols, 3).
+        A model with several `scores` has them all, (symbols, scores).
         """
         ids, offsets = self.full.ids, self.full.offsets
         if self.stretches is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ class Autoregressive(Model):
     """
 
     size: int
-    scores: ClassVar[tuple[int, ...]] = ()
+    scores: tuple[int, ...] = ()
     """Shape of the `nats` of one step, of a model that scores for others too."""
 
     @abstractmethod

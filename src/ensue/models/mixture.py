@@ -102,8 +102,14 @@ class Mixture(Autoregressive):
     """p is proportional to p_network^a * p_ngram^b, with (a, b) = weights . features(before)."""
 
     def __init__(
-        self, network: Autoregressive, ngram: Ngram, weights: Tensor | None = None
+        self,
+        network: Autoregressive,
+        ngram: Ngram,
+        weights: Tensor | None = None,
+        each: bool = False,
     ) -> None:
+        """Take both models; with `each` it scores them too: nothing is computed twice."""
+        self.scores = (3,) if each else ()
         self.size, self.network, self.ngram = network.size, network, ngram
         self.weights = torch.zeros(2, FEATURES, dtype=torch.float64) if weights is None else weights
 
@@ -121,6 +127,19 @@ class Mixture(Autoregressive):
         network, ngram, features, state = query(self.network, self.ngram, inputs, state, lengths)
         mixed = mix(self.weights.to(features.device), features, network, ngram)
         return Categorical(logits=mixed, validate_args=False), state
+
+    def nats(
+        self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Return the nats of each target; with `each` those of network, n-gram and mixture."""
+        if not self.scores:
+            return super().nats(inputs, targets, state, lengths)
+        network, ngram, features, state = query(self.network, self.ngram, inputs, state, lengths)
+        mixed = mix(self.weights.to(features.device), features, network, ngram)
+        place = targets[..., None]
+        each = [network.gather(-1, place), ngram.gather(-1, place)]
+        each.append(mixed.gather(-1, place) - mixed.logsumexp(-1, keepdim=True))
+        return without_padding(-torch.cat(each, -1), lengths), state
 
     def advance(self, inputs: Tensor, state: State) -> State:
         """Return the states of both models after inputs (batch, time)."""
@@ -148,23 +167,6 @@ class Mixture(Autoregressive):
         self.network.load(select_named(arrays, "network."))
         self.ngram.load(select_named(arrays, "ngram."))
         self.weights = torch.from_numpy(np.array(arrays["weights"], dtype=np.float64))
-
-
-class Compared(Mixture):
-    """A mixture that scores its members too: what they compute for it is not computed again."""
-
-    scores = (3,)
-
-    def nats(
-        self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
-    ) -> tuple[Tensor, State]:
-        """Return the nats of network, n-gram and mixture, (batch, time, 3)."""
-        network, ngram, features, state = query(self.network, self.ngram, inputs, state, lengths)
-        mixed = mix(self.weights.to(features.device), features, network, ngram)
-        place = targets[..., None]
-        each = [network.gather(-1, place), ngram.gather(-1, place)]
-        each.append(mixed.gather(-1, place) - mixed.logsumexp(-1, keepdim=True))
-        return without_padding(-torch.cat(each, -1), lengths), state
 
 
 def query(

@@ -16,7 +16,7 @@ from ensue.evaluation.scores import Measured, Score
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.evaluation.unigram import Frequencies, measure_text, symbol_counts
 from ensue.inspection.diagnostics import diagnose
-from ensue.models.mixture import Compared, Mixture, fit_mixture_to_text, improves
+from ensue.models.mixture import Mixture, fit_mixture_to_text, improves
 from ensue.models.names import is_network
 from ensue.models.sequence import SequenceModel
 from ensue.tasks.fitting import MIN_TRAINING_SHARE, RESERVED_SHARE, Budget, Fitted
@@ -167,7 +167,7 @@ class GenerateTraining(Training[Any]):
         """Score as many symbols as are planned for; the mixture costs as much as its members."""
         ngrams = [one.model for one in baselines if isinstance(one, NgramFit)]
         symbols = min(len(data.test), PLANNED) / SCORING_SHARE
-        model = Compared(network, ngrams[0]) if ngrams else network
+        model = Mixture(network, ngrams[0], each=True) if ngrams else network
         ScoredText.of(data.test, max(int(symbols / every), 1)).nats(model)
 
     def combine(
@@ -296,7 +296,7 @@ def _slow(models: Sequence[Fitted]) -> dict[Any, list[Fitted]]:
     mixture = own.model
     order = [mixture.network, mixture.ngram, mixture]
     scored = [next(one for one in slow if one.model is model) for model in order]
-    return {Compared(mixture.network, mixture.ngram, mixture.weights): scored}
+    return {Mixture(mixture.network, mixture.ngram, mixture.weights, each=True): scored}
 
 
 def _score_model(model: Any, what: str, test: ScoredText, on_event: Callback) -> Nats:
