@@ -15,7 +15,15 @@ from typing import Any
 from ensue.atomic_io import AGAIN, DISK_FULL, HINT, disk_error, format_errors
 from ensue.data.labelled import LabelledReader
 from ensue.data.tables.rows import read_frame_rows
-from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
+from ensue.errors import (
+    DataError,
+    Interrupted,
+    RunError,
+    SettingError,
+    UserError,
+    did_you_mean,
+    for_python,
+)
 from ensue.models.names import is_network
 from ensue.settings import Settings, read_arguments, read_stored, to_plain, to_python
 from ensue.tasks import TASKS, Choices, Proposal, Task
@@ -81,12 +89,11 @@ def train(
             else Path(tempfile.mkdtemp(prefix="ensue-")) / task
         )
         return start(known, proposal, paths, folder, on_named_event if frames else on_event, reader)
-    except DataError as error:
-        what, where, hint, flag_hint = (
-            part and _name_frames(part, frames)
-            for part in (error.what, error.where, error.hint, error.flag_hint)
-        )
-        raise DataError(what or "", where=where, hint=hint, flag_hint=flag_hint) from None
+    except RunError as error:
+        error.args = (for_python(str(error)),)  # its cause, and what it says of the disk, stay
+        raise
+    except UserError as error:
+        raise error.rewrite(lambda part: for_python(_name_frames(part, frames))) from None
 
 
 def _name_frames(text: str, frames: Sequence[Path]) -> str:

@@ -1,10 +1,12 @@
 """Errors that a user can correct; each is one line: place, problem, fix."""
 
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Self
 
-from ensue.escape import MAX_PART, shorten
+from ensue.escape import MAX_PART, SETTING, shorten
 
 
 def with_article(word: str) -> str:
@@ -14,6 +16,24 @@ def with_article(word: str) -> str:
     ('a list', 'an int', 'an ndarray')
     """
     return f"{'an' if word[0] in 'aeioAEIO' or word == 'ndarray' else 'a'} {word}"
+
+
+FLAG = re.compile(r"(?<![\w'\"-])--([a-z][a-z-]*)")
+
+
+def for_python(text: str) -> str:
+    """Write flags of the command line in a message as parameters; commands stay.
+
+    >>> print(for_python("give --set fill='leave out', or --label-file; see `ensue train --help`"))
+    give settings=['fill=leave out'], or label_file; see `ensue train --help`
+    """
+
+    def translate(text: str) -> str:
+        text = SETTING.sub(lambda found: f"settings={shlex.split(found[1])}", text)
+        return FLAG.sub(lambda found: found[1].replace("-", "_"), text)
+
+    parts = re.split("(`[^`]*`)", text)
+    return "".join(one if one[:1] == "`" else translate(one) for one in parts)
 
 
 class UserError(Exception):
@@ -54,6 +74,12 @@ class UserError(Exception):
             self.what, where=self.where or where, hint=self.hint, flag_hint=self.flag_hint
         )
 
+    def rewrite(self, change: Callable[[str], str]) -> Self:
+        """Return a copy with every part changed."""
+        parts = (self.what, self.where, self.hint, self.flag_hint)
+        what, where, hint, flag_hint = (part and change(part) for part in parts)
+        return type(self)(what or "", where=where, hint=hint, flag_hint=flag_hint)
+
     def without_flag_hint(self) -> Self:
         """Return a copy for commands that lack the flag of `flag_hint`."""
         return type(self)(self.what, where=self.where, hint=self.hint)
@@ -85,6 +111,11 @@ class Interrupted(Exception):  # noqa: N818 - nothing is wrong
     """The user interrupted the work; progress is saved, and the message says how to continue."""
 
 
+NEAR = 0.7
+"""Similarity from which on a name is suggested: at 0.6 "alone" is near to "none". In names of three
+letters one wrong letter is more of the name, so 0.6 has to do there."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Suggest the most similar of the `known` names, or list them all if none is similar.
 
@@ -92,8 +123,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     'did you mean lstm?'
     >>> did_you_mean("xyz", ["gru", "lstm"])
     'choose from gru, lstm'
+    >>> did_you_mean("alone", ["gru", "none"])
+    'choose from gru, none'
     """
     # The comparison takes minutes for names of a hundred thousand characters.
     names = sorted(map(shorten, known))
-    near = get_close_matches(shorten(name), names, n=1)
+    near = get_close_matches(shorten(name), names, n=1, cutoff=NEAR if len(name) > 3 else 0.6)
     return f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"

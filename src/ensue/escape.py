@@ -17,6 +17,8 @@ MAX_NAME = 120
 """Characters of a name or a cell that people see; one from data may have a million."""
 MAX_PART = 1000
 """Characters of a part of a message: problem, place or fix."""
+SETTING = re.compile(r"--set ((?:'[^'`]*'|[^\s'`])*(?:'[^'`]*'|[^\s'`;,.)]))")
+"""An assignment after `--set`, as advice has it."""
 CONTROLS = "\x00-\x1f\x7f-\x9f"
 """Control characters C0, delete and C1: escape sequences could set titles or answer prompts."""
 DIRECTIONS = "\u2028\u2029\u202a-\u202e\u2066-\u2069"
@@ -70,7 +72,8 @@ def for_html(text: str, code: bool = False) -> str:
     >>> for_html("`<b>`", code=True)
     '<code>&lt;b&gt;</code>'
     """
-    shown = html.escape(for_terminal(text, lines=True))
+    shown = for_terminal(text, lines=True)
+    shown = html.escape(_mark_settings(shown) if code else shown)
     return _CODE.sub(r"<code>\2</code>", shown) if code else shown
 
 
@@ -79,16 +82,24 @@ def for_markdown(text: str, cell: bool = False) -> str:
 
     >>> for_markdown("<script> a|b [c](d), by `ensue <x>`")
     '&lt;script&gt; a|b \\[c\\](d), by `ensue <x>`'
+    >>> print(for_markdown("[names], with --set 'data.names=[1]'"))
+    \[names\], with `--set 'data.names=[1]'`
     >>> for_markdown("a|b", cell=True)
     'a\\|b'
     """
-    line, parts, end = for_terminal(text), [], 0
+    line, parts, end = _mark_settings(for_terminal(text)), [], 0
     for code in _CODE.finditer(line):
         parts += [_plain(line[end : code.start()]), code[0]]
         end = code.end()
     line = "".join([*parts, _plain(line[end:])])
     # In a table a bar ends the cell, even inside a code span.
     return line.replace("|", "\\|") if cell else line
+
+
+def _mark_settings(text: str) -> str:
+    """Mark assignments in advice, as typed on the command line, as code spans."""
+    parts = re.split("(`[^`]*`)", text)
+    return "".join(one if one[:1] == "`" else SETTING.sub(r"`\g<0>`", one) for one in parts)
 
 
 def _plain(text: str) -> str:

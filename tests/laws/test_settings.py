@@ -285,7 +285,7 @@ def test_the_whole_key_is_named_wherever_the_setting_stands(tmp_path: Path) -> N
     config.write_text('[model]\nname = "sequence"\n[model.body]\nname = "recurrent"\nwidth = -1\n')
     message = "'model.body.width' cannot be -1: input should be greater than or equal to 1"
     given: dict[str, dict[str, Any]] = {
-        "--set width=-1": {"settings": ["width=-1"]},
+        "settings=['width=-1']": {"settings": ["width=-1"]},
         str(config): {"config": config},
     }
     for where, how in given.items():

@@ -269,7 +269,7 @@ def test_a_character_that_is_cut_off(tmp_path):
 
 def test_a_given_encoding_that_does_not_fit(tmp_path):
     message = told(tmp_path, "né\n".encode(), format="text", encoding="ascii")
-    assert message == "a.txt:1: byte 0xC3 is not ASCII; check the file, or its --set encoding"
+    assert message == "a.txt:1: byte 0xC3 is not ASCII; check the file, or give --set encoding=NAME"
 
 
 def test_an_encoding_that_does_not_exist(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import ensue
 from ensue import api
 from ensue.cli.train.options import TrainOptions
-from ensue.errors import SettingError, UserError
+from ensue.errors import DataError, RunError, SettingError, UserError
 from ensue.settings import find_flags
 from ensue.sklearn import SequenceClassifier, SequenceTagger
 from ensue.tasks import TASKS, Choices
@@ -294,6 +294,27 @@ def test_values_of_flags_are_kept_as_they_are() -> None:
     choices = api.make_choices(TASKS["classify"], (), {**given, "text": None})
     assert choices.flags == {**given, "label_file": "labels.csv"}
     assert choices.assignments == ()
+
+
+def test_advice_in_python_names_parameters(tmp_path: Path) -> None:
+    data = tmp_path / "a.txt"
+    data.write_bytes("é".encode() * 2000)
+    with pytest.raises(DataError) as wrong:
+        ensue.train("generate", data, settings=["encoding=ascii"])
+    hint = "check the file, or give settings=['encoding=NAME']"
+    assert str(wrong.value) == f"{data}:1: byte 0xC3 is not ASCII; {hint}"
+    with pytest.raises(SettingError) as wrong:
+        ensue.train("generate", data, minutes=1, epochs=1)
+    assert str(wrong.value) == "minutes and epochs: only one budget is allowed; give one of them"
+    with pytest.raises(SettingError) as wrong:
+        ensue.train("generate", data, settings=["body.width=-3"])
+    assert str(wrong.value).startswith("settings=['body.width=-3']: 'model.body.width' cannot be")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note").write_text("mine")
+    with pytest.raises(RunError, match=r"the folder is not empty; give another folder with out$"):
+        ensue.train("generate", data, out=tmp_path / "full")
+    with pytest.raises(ValueError, match=r"^model: there is no model 'gruu' for classify; did"):
+        SequenceClassifier("gruu").fit(["a", "b"] * 9, ["x", "y"] * 9)
 
 
 def test_an_assignment_overrides_a_flag() -> None:

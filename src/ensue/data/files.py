@@ -318,7 +318,7 @@ def _decode_error(path: Path, error: UnicodeDecodeError, line: int, encoding: st
         cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
         where = f"{path}:{line}"
         hint = "check the file"
-        return DataError(what + cut, where=where, hint=hint, flag_hint="its --set encoding")
+        return DataError(what + cut, where=where, hint=hint, flag_hint="give --set encoding=NAME")
     sample = error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE]
     return _encoding_error(path, sample, what, line)
 
@@ -343,7 +343,9 @@ def _encoding_error(path: Path, sample: bytes, what: str, line: int) -> DataErro
     fitting = next((one for one in names if _decodes(_iterate_not_utf_8(path), one[0])), None)
     if fitting is None:
         where = f"{path}:{line}"
-        return DataError(what, where=where, hint="check the file", flag_hint="its --set encoding")
+        return DataError(
+            what, where=where, hint="check the file", flag_hint="give --set encoding=NAME"
+        )
     name, known_as = fitting
     if not good:
         what = f"{what}; it looks like {known_as}"

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ensue import api
 from ensue.atomic_io import list_files
-from ensue.errors import Interrupted, UserError
+from ensue.errors import Interrupted, UserError, for_python
 from ensue.training.contract import Callback
 from ensue.training.folder.run import Run
 from ensue.training.notes import NOTES, with_notes
@@ -85,7 +85,7 @@ def user_errors_as_value_errors() -> Generator[None, None, None]:
     try:
         yield
     except UserError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(for_python(str(error))) from None
 
 
 @contextmanager

@@ -135,6 +135,6 @@ def _describe_choice(
     if order < ngram.max_order or more > LARGEST_ORDER or below:
         return selected
     return (
-        f"{selected}; {order} is the highest order that was tried, and a higher one may predict "
-        f"better (--set {'model' if ngram is own else 'baseline'}.max_order={more})"
+        f"{selected}; no higher order was tried: "
+        f"--set {'model' if ngram is own else 'baseline'}.max_order={more}"
     )
