@@ -464,7 +464,7 @@ def test_measured_times_do_not_decide_between_equal_models(seconds: tuple[float,
     """On a busy machine either model took longer, and the recommendation changed with it."""
     sizes = {"small": 100, "large": 500}
     rows = [
-        Score(name, "baseline", {}, {}, np.zeros(30), "MAE", took, size)
+        Measured({}, {}, np.zeros(30), "MAE").of(name, "baseline", took, size)
         for (name, size), took in zip(sizes.items(), seconds, strict=True)
     ]
     assert explain_recommendation(rows).recommendation == "small (0.000 MAE)"

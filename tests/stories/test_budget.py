@@ -280,7 +280,7 @@ def test_an_order_that_takes_the_cap_says_so(text: Path, tmp_path: Path) -> None
         on_event=_notes(notes),
     )
     said = next(note for note in notes if note.startswith("the order of the n-gram, 2: "))
-    assert said.endswith("; no higher order was tried: --set model.max_order=7")
+    assert said.endswith("; no higher order was tried: give --set model.max_order=7")
 
 
 def test_a_baseline_below_the_order_of_the_model_is_given_no_advice(
@@ -296,7 +296,7 @@ def test_a_baseline_below_the_order_of_the_model_is_given_no_advice(
         settings=settings,
         on_event=_notes(notes),
     )
-    assert any("(--set model.max_order=8)" in note for note in notes)
+    assert any(note.endswith("tried: give --set model.max_order=8") for note in notes)
     assert not any("baseline.max_order" in note for note in notes)
     report = (tmp_path / "run" / "report.md").read_text()
     assert "baseline.max_order=7" not in report

@@ -3,6 +3,7 @@ whatever the model."""
 
 import json
 import math
+import re
 import warnings
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def test_notes_are_everywhere(
     report = Path("run/report.md").read_text()
     for note in notes:
         assert note in err
-        assert f"- {sentence(note)}" in report
+        shown = re.sub(r"(--set [\w.=|]*[\w|])", r"`\1`", sentence(note))
+        assert f"- {shown}" in report
     if as_json:
         lines = [json.loads(line) for line in out.splitlines()]
         assert [line["text"] for line in lines if line["event"] == "note"] == notes

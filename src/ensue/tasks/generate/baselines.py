@@ -136,5 +136,5 @@ def _describe_choice(
         return selected
     return (
         f"{selected}; no higher order was tried: "
-        f"--set {'model' if ngram is own else 'baseline'}.max_order={more}"
+        f"give --set {'model' if ngram is own else 'baseline'}.max_order={more}"
     )
