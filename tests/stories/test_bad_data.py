@@ -1,7 +1,9 @@
 """Data that cannot be used, and what a person is told: one line with the file, the line, and the
 mend."""
 
+import bz2
 import gzip
+import json
 import lzma
 import os
 import random
@@ -130,6 +132,129 @@ def test_empty_packed_file(tmp_path):
     )
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+PAGE = '\n<!DOCTYPE html>\n<html lang="en"><title>x, y</title>\n' + "<p>a, b</p>\n" * 50
+RTF = r"{\rtf1\ansi {\fonttbl {\f0 Times;}}" + "\nHello, world\\par" * 50
+ZIP = b"PK\x03\x04" + GOOD.encode()
+RECORDS = [{"text": f"a good film number {n}", "label": "pn"[n % 2]} for n in range(60)]
+"""Records as programs export them: one array of objects."""
+
+
+@pytest.mark.parametrize(
+    "twice", [*(pack(GOOD.encode()) for pack in (gzip.compress, bz2.compress, lzma.compress)), ZIP]
+)
+def test_a_file_packed_twice(tmp_path, twice):
+    expected = "this is a file that was packed twice, not text"
+    hint = "unpack it with its own tools until it is text"
+    assert told(tmp_path, gzip.compress(twice), "a.txt.gz") == f"a.txt.gz: {expected}; {hint}"
+    assert told(tmp_path, lzma.compress(twice), "a.txt.xz") == f"a.txt.xz: {expected}; {hint}"
+
+
+LFS = "this is a pointer of Git LFS, not"
+FETCH = "fetch the file itself with `git lfs pull`"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", PAGE, "this is an HTML page, not a table; download the file itself, or"),
+        ("a.jsonl", "\ufeff" + PAGE, "this is an HTML page, not a table; download the file itself"),
+        ("a.csv", POINTER, f"{LFS} text; {FETCH}"),
+        ("a.txt", POINTER, f"{LFS} text; {FETCH}"),
+        ("a.csv.gz", POINTER, f"{LFS} packed data; {FETCH}"),
+        ("a.csv", RTF, "this is an RTF document, not text; give a text file"),
+        ("a.txt", RTF, "this is an RTF document, not text; give a text file"),
+        ("a.csv", "%PDF-1.4\n" + "stream, more\n" * 50, "this is a PDF document, not text; give"),
+        ("a.txt", "\0" * 257 + "ustar" + "\0" * 250, "this is a tar archive, not text; give"),
+    ],
+)
+def test_a_file_that_is_named_as_what_it_is_not(tmp_path, capsys, name, content, expected):
+    """Each was read as text, or refused for its commas."""
+    path = tmp_path / name
+    path.write_text(content)
+    verbs = [["train", verb] for verb in ("classify", "forecast", "generate", "tag")]
+    for command in (["check"], *verbs):
+        assert main([*command, str(path)]) == 2
+        kind = expected if command != ["train", "forecast"] else expected.partition(" not ")[0]
+        assert capsys.readouterr().err.startswith(f"ensue: {path}: {kind}"), command
+
+
+def test_a_pointer_of_lfs_in_place_of_parquet(tmp_path, capsys):
+    path = tmp_path / "a.parquet"
+    path.write_text(POINTER)
+    assert main(["check", str(path), "--task", "classify"]) == 2
+    assert f"{path}: {LFS} a table; {FETCH}\n" in capsys.readouterr().err
+
+
+def test_a_web_page_is_a_text(tmp_path):
+    assert texts(tmp_path, PAGE, "page.html", format="text") == [(PAGE, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "indent", "given"),
+    [
+        ("a.json", None, RECORDS),
+        ("a.json", 1, RECORDS),
+        ("a.json", None, {"data": RECORDS}),
+        ("a.json", 1, {"data": RECORDS}),
+        ("a.jsonl", None, RECORDS),
+        ("a.jsonl", 1, {"data": RECORDS}),
+    ],
+)
+def test_one_json_value_in_place_of_lines(tmp_path, capsys, name, indent, given):
+    """The classes were the names of files; `check` found no problems."""
+    path = tmp_path / name
+    path.write_text(json.dumps(given, indent=indent).replace("}, {", "},\n{"))
+    verbs = [["train", verb] for verb in ("classify", "forecast", "generate", "tag")]
+    columns = ["train", "classify", "--text", "text", "--label", "label"]
+    for command in (["check"], columns, *verbs):
+        assert main([*command, str(path)]) == 2
+        message = capsys.readouterr().err
+        if command != ["train", "tag"] or indent == 1:
+            assert "one list or object of JSON holds all" in message
+            assert "write it as JSON Lines: one object a line" in message
+
+
+def test_the_advice_for_json_works(tmp_path, capsys):
+    lines = "".join(f"{json.dumps(one)}\n" for one in RECORDS)
+    (tmp_path / "a.jsonl").write_text(lines)
+    assert main(["check", str(tmp_path / "a.jsonl")]) == 0
+    assert "'label' could be a label" in capsys.readouterr().out
+    (tmp_path / "a.json").write_text(lines)
+    assert main(["check", str(tmp_path / "a.json")]) == 2
+    expected = "these are JSON Lines under another name; let the name end in .jsonl, or read it as "
+    assert f"{tmp_path}/a.json: {expected}text with --set" in capsys.readouterr().err
+    assert texts(tmp_path, json.dumps(RECORDS), "a.json", format="text")
+
+
+NUMBERS = "".join(f"{n / 7:.2f},0.0,0.0\n" for n in range(60))
+
+
+@pytest.mark.parametrize("task", ["forecast", "generate"])
+@pytest.mark.parametrize("first", ["", "5.5,5.5,1\n"])
+def test_a_table_without_a_header_whose_first_row_has_equal_fields(tmp_path, capsys, task, first):
+    """Advised was "give each column a name of its own"."""
+    path = tmp_path / "a.csv"
+    path.write_text(first + NUMBERS)
+    assert main(["check", str(path), "--task", task]) == 2
+    what = f"the first row holds data, such as {'5.5' if first else '0.0'!r} twice, and names no"
+    hint = "columns; add a header row with a name for each column"
+    assert capsys.readouterr().err == f"ensue: {path}:1: {what} {hint}\n"
+    path.write_text("a,b,c\n" + first + NUMBERS)
+    assert main(["check", str(path), "--task", "generate"]) == 0
+
+
+def test_labelled_rows_without_a_header_whose_first_row_has_equal_fields(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("".join(f"{'pn'[n % 2]},p,a film number {n} of it\n" for n in range(60)))
+    flags = ["--task", "classify", "--label", "column 1"]
+    assert main(["check", str(path), *flags]) == 0
+    assert "so the columns are named 'column 1'" in " ".join(capsys.readouterr().out.split())
+    path.write_text("text,text,label\n" + path.read_text())
+    assert main(["check", str(path), *flags[:2]]) == 2
+    assert "two columns have the name 'text'; give each column" in capsys.readouterr().err
+
+
 def test_folder_of_nothing_readable(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -188,7 +313,7 @@ def test_a_workbook_is_to_be_saved_as_a_table(tmp_path):
         told(tmp_path, book)
         == "a.txt: this is an Excel workbook, not text; save it as CSV, and give that"
     )
-    expected = "a.xlsx: this is an Excel workbook, not a table; save it as CSV, if it holds a table"
+    expected = "a.xlsx: this is an Excel workbook, not a table; save it as CSV, and give that"
     assert told(tmp_path, book, "a.xlsx", format="table") == expected
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -16,7 +17,13 @@ from ensue.data.readers.named_parts import exclude_file, group_by_part
 from ensue.data.readers.tagged.recognised import are_columns
 from ensue.data.readers.trees import are_trees
 from ensue.data.tables.labelled import USUAL, could_be_label
-from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, could_be_text
+from ensue.data.tables.rows import (
+    ROWS,
+    SAMPLED_ROWS,
+    WITHOUT_HEADER,
+    could_be_text,
+    refuse_json,
+)
 from ensue.data.tables.series_rows import M3_ENDING, find_row_layout
 from ensue.data.tables.time_columns import find_time_column
 from ensue.data.tables.times import read_time
@@ -63,6 +70,7 @@ def guess_labelled_format(
         line.startswith("VARLIST:") for line in _first_lines(files[0], encoding)
     ):
         return "long_table", "read as SNANA light curves, one per file (choose with --format)"
+    refuse_json(files[0])
     if are_trees(_first_lines(files[0], encoding)):
         why = "the first line is one"
         return "trees", f"read as bracketed trees, because {why} (choose with --format)"
@@ -123,10 +131,16 @@ def guess_content(files: Sequence[Path], encoding: str = "utf-8") -> tuple[Conte
 def read_beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
     """Read the first rows of a table."""
 
-    def read(encoding: str) -> list[dict[str, Any]]:
-        return [row for _, row in _read_first(ROWS[get_suffix(path)](path, encoding, None, SILENT))]
+    def read(encoding: str, **header: bool) -> list[dict[str, Any]]:
+        rows = ROWS[get_suffix(path)](path, encoding, None, SILENT, **header)
+        return [row for _, row in _read_first(rows)]
 
-    return _read_any_encoding(read, encoding)
+    try:
+        return _read_any_encoding(read, encoding)
+    except DataError:
+        if get_suffix(path) not in WITHOUT_HEADER:
+            raise
+        return _read_any_encoding(partial(read, header=False), encoding)
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:

@@ -18,15 +18,19 @@ MARKS = {
 }
 """Byte order marks; UTF-32 comes first, since UTF-16's mark is the beginning of one of its own."""
 
-FORMATS = {
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"%PDF": "a PDF document",
+ARCHIVES = {
     b"PK\x03\x04": "a ZIP archive (or an office document)",
     b"\x1f\x8b": "a gzip file without the ending .gz",
     b"\xfd7zXZ": "an xz file without the ending .xz",
     b"BZh": "a bzip2 file without the ending .bz2",
+}
+FORMATS = ARCHIVES | {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document",
+    b"{\\rtf": "an RTF document",
+    b"version https://git-lfs": "a pointer of Git LFS",
     b"PAR1": "a Parquet table without the ending .parquet",
     b"\x7fELF": "a program",
     b"SQLite format 3": "an SQLite database",
@@ -35,6 +39,16 @@ FORMATS = {
 }
 
 SPREADSHEETS = ("an Excel workbook", "a LibreOffice spreadsheet")
+TWICE, PAGE = "a file that was packed twice", "an HTML page"
+HINTS = {
+    **dict.fromkeys(SPREADSHEETS, "save it as CSV, and give that"),
+    FORMATS[b"version https://git-lfs"]: "fetch the file itself with `git lfs pull`",
+    TWICE: "unpack it with its own tools until it is text",
+    PAGE: "download the file itself, or save its table as CSV",
+}
+"""Fixes for some files that are not text; for others it is to give a text file."""
+HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)\b", re.IGNORECASE)
+"""The beginning of a web page, which servers also send in place of a missing file."""
 OFFICE = {
     b"xl/workbook": SPREADSHEETS[0],
     b"opendocument.spreadsheet": SPREADSHEETS[1],
@@ -102,6 +116,8 @@ def describe_binary(sample: bytes) -> str | None:
                 (one for part, one in OFFICE.items() if part in sample), None
             )
             return office or name
+    if sample[257:262] == b"ustar":
+        return "a tar archive"
     if are_word_vectors(sample):
         return "a binary file of word vectors, as word2vec writes them"
     controls = len(CONTROL.findall(sample))

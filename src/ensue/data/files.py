@@ -19,7 +19,11 @@ from typing import IO, cast
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.encoding import (
-    SPREADSHEETS,
+    ARCHIVES,
+    HINTS,
+    HTML,
+    PAGE,
+    TWICE,
     LineByLine,
     MojibakeDetector,
     describe_binary,
@@ -195,7 +199,17 @@ def why_unreadable(path: Path) -> str | None:
     sample = next(read_chunks(path, SILENT, SAMPLE), b"")
     if not sample:
         return "empty"
-    return None if guess_wide(sample) else describe_binary(sample)
+    return None if guess_wide(sample) else _describe(path, sample)
+
+
+def _describe(path: Path, sample: bytes) -> str | None:
+    """Return what a file is by its first bytes, unpacked, or None if it can be read as text."""
+    kind = describe_binary(sample)
+    if kind is None and get_suffix(path) in TABLES and HTML.match(sample):
+        return PAGE
+    if kind in ARCHIVES.values() and path.suffix.lower() in PACKED:
+        return TWICE
+    return kind
 
 
 def read_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> Iterator[bytes]:
@@ -222,6 +236,9 @@ def read_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> I
             raise DataError(what, where=str(path), hint="check its permissions") from None
         what = f"the {path.suffix.lower()} file is damaged or cut short ({str(error).lower()})"
         hint = "unpack it with its own tool to see what is left"
+        with open(path, "rb") as raw:
+            if (kind := describe_binary(raw.read(SAMPLE))) in HINTS:
+                what, hint = f"this is {kind}, not packed data", HINTS[kind]
         raise DataError(what, where=str(path), hint=hint) from None
 
 
@@ -300,10 +317,10 @@ def _check_kind(path: Path, sample: bytes, encoding: str) -> None:
     if name:
         what = f"this is {name.upper()} text, not {encoding.upper()}"
         raise DataError(what, where=str(path), **_make_hints(name))
-    kind = describe_binary(sample)
+    kind = _describe(path, sample)
     if kind:
-        hint = "save it as CSV, and give that" if kind in SPREADSHEETS else "give a text file"
-        raise DataError(f"this is {kind}, not text", where=str(path), hint=hint)
+        what = f"this is {kind}, not {'a table' if kind == PAGE else 'text'}"
+        raise DataError(what, where=str(path), hint=HINTS.get(kind, "give a text file"))
 
 
 def _decode_error(path: Path, error: UnicodeDecodeError, line: int, encoding: str) -> DataError:

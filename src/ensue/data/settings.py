@@ -14,7 +14,7 @@ from ensue.data.contract import Listener, Reader
 from ensue.data.files import get_suffix, read_text
 from ensue.data.readers.lines import LinesReader, TextReader
 from ensue.data.readers.named_parts import PartFiles
-from ensue.data.tables.rows import ROWS
+from ensue.data.tables.rows import ROWS, refuse_json
 from ensue.data.tables.text_column import TableReader
 from ensue.errors import SettingError
 from ensue.settings import Flag
@@ -82,6 +82,7 @@ def guess_format(files: Sequence[Path], encoding: str, sentences: bool = False) 
     """
     if all(get_suffix(path) in ROWS for path in files):
         return "table"
+    refuse_json(files[0], "read it as text with --set data.format=text")
     beginning = "".join(islice(read_text(files[0], encoding), 1))
     lines = beginning[:100_000].rstrip("\n").split("\n")
     records = len(lines) > 2 and all(line.strip() for line in lines)

@@ -16,7 +16,7 @@ from ensue.data.files import find_files, get_suffix, spool_stdin
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.labelled_examples import LabelledSettings, open_readers
 from ensue.data.readers.folders import Folders
-from ensue.data.tables.rows import ROWS
+from ensue.data.tables.rows import ROWS, refuse_json
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, SettingError, with_article
 from ensue.settings import Settings
@@ -55,6 +55,8 @@ def open_input(
     data: LabelledSettings, path: Path, columns: Mapping[str, Any], listener: Listener
 ) -> LabelledReader:
     """Open a file or folder without labels; a run of tables reads texts too. Raises DataError."""
+    if path.is_file():
+        refuse_json(path)
     if path.is_file() and data.reader.name == "table" and get_suffix(path) not in ROWS:
         return Folders().build([path], labelled=False)
     return reopen(data, [path], False, columns, listener)

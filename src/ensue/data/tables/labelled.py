@@ -15,6 +15,7 @@ from ensue.data.tables.rows import (
     SAMPLED_ROWS,
     WITHOUT_HEADER,
     Row,
+    are_data,
     check_columns,
     check_endings,
     could_be_text,
@@ -145,8 +146,7 @@ def _read_rows(path: Path, settings: LabelledTable, listener: Listener) -> Itera
     kind, how = get_suffix(path), (settings.encoding, settings.max_line_length, listener)
     if settings.header != "no" or kind not in WITHOUT_HEADER:
         return ROWS[kind](path, *how)
-    _, first = next(ROWS[kind](path, *how[:2], SILENT), (0, {}))
-    return read_csv_rows(path, *how, [f"column {place}" for place in range(1, len(first) + 1)])
+    return read_csv_rows(path, *how, header=False)
 
 
 def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
@@ -155,12 +155,13 @@ def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Lit
         return "yes"
     why = "it has no header"
     if settings.header == "auto":
-        sample = _read_sample(path, settings)
-        cells = {name: [row.get(name) for row in sample] for name in (sample or [{}])[0]}
-        again = any(name and name in own for name, own in cells.items())
-        if not again or is_header(cells, (settings.text, settings.label, settings.group)):
+        sample = _read_sample(path, settings.model_copy(update={"header": "no"}))
+        first, *rows = [[*row.values()] for row in sample]
+        cells = {name: [row[place] for row in rows] for place, name in enumerate(first)}
+        given = (settings.text, settings.label, settings.group)
+        if not are_data(first, rows) or is_header(cells, given):
             return "yes"
-        why = "a field of the first line occurs again below"
+        why = "a field of the first line occurs again"
     listener.report(path, f"{why}, so the columns are named 'column 1', 'column 2', ...")
     return "no"
 

@@ -10,23 +10,30 @@ from __future__ import annotations
 import csv
 import json
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import chain, count
+from itertools import chain, count, islice
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ensue.data.contract import Listener
-from ensue.data.files import RATIO, get_suffix, why_unreadable
+from ensue.data.encoding import HINTS
+from ensue.data.files import RATIO, SAMPLE, get_suffix, read_chunks, why_unreadable
 from ensue.data.readers.lines import MAX_LINE_LENGTH, read_lines
 from ensue.data.tables.numbers import as_float
 from ensue.data.tables.times import is_filled, read_time
 from ensue.errors import DataError, did_you_mean, with_article
 
 Row: TypeAlias = "tuple[int, dict[str, Any]]"
+
+JSON_DOCUMENT = re.compile(rb"\[\s*\{|\{[ \t\r]*\n")
+"""The beginning of one JSON value that goes over several lines, or is a list of objects."""
+JSON_TABLE = re.compile(rb'\{\s*"[^"]*"\s*:\s*[\[{]')
+"""The beginning of one JSON object that holds rows or columns."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -48,9 +55,9 @@ def read_csv_rows(
     encoding: str,
     longest: int | None,
     listener: Listener,
-    names: Sequence[str] | None = None,
+    header: bool = True,
 ) -> Iterator[Row]:
-    """Yield the rows of a CSV or TSV file with a header, or without one if `names` are given.
+    """Yield the rows of a CSV or TSV file; without a header, columns are named by their number.
 
     In TSV files quotes have no meaning. Raises DataError that names the rows that do not fit the
     header.
@@ -63,42 +70,67 @@ def read_csv_rows(
         delimiter = max(",;\t|", key=first.count)
         ended = (line + "\n" for line in chain([first], lines))
         reader = csv.reader(ended, delimiter=delimiter, strict=True)
-    yield from _pair_fields(path, names, reader, longest)
+    yield from _pair_fields(path, header, reader, longest)
 
 
-def _pair_fields(
-    path: Path, names: Sequence[str] | None, reader: Any, longest: int | None
-) -> Iterator[Row]:
-    """Pair the fields of each row with the names of the columns, or with the first row.
+def _pair_fields(path: Path, header: bool, reader: Any, longest: int | None) -> Iterator[Row]:
+    """Pair the fields of each row with the first row, or without a header with their numbers.
 
     `reader` is a csv.reader.
     """
     # The limit holds for the whole process; its default of 131,072 is too low for long documents.
     csv.field_size_limit(min(longest or MAX_LINE_LENGTH, 1 << 30))
     ragged: list[tuple[int, int]] = []
-    header: Sequence[str] = names or ()
+    names: list[str] = []
     line = 1
     try:
-        if names is None:
-            header = next(reader, [])
-            line = reader.line_num + 1
-        _refuse_twice(filter(None, header), f"{path}:1")
+        first = names = next(reader, [])
+        line = reader.line_num + 1
+        if header:
+            _check_names(names, reader, f"{path}:1")
+        else:
+            names = [f"column {place}" for place in range(1, len(first) + 1)]
+            yield 1, dict(zip(names, first, strict=True))
         for fields in reader:
-            if len(fields) != len(header) and fields:
+            if len(fields) != len(names) and fields:
                 ragged.append((line, len(fields)))
             elif fields and not ragged:
-                yield line, dict(zip(header, fields, strict=True))
+                yield line, dict(zip(names, fields, strict=True))
             if len(ragged) > NAMED:
                 break
             line = reader.line_num + 1
     except csv.Error as error:
         if ragged:
-            raise _ragged_error(path, len(header), ragged) from None
+            raise _ragged_error(path, len(names), ragged) from None
         where, hint = f"{path}:{line}", 'close it, or write a quote within a field as ""'
         what = f"a quote that opens in this row is not closed ({error})"
         raise DataError(what, where=where, hint=hint) from None
     if ragged:
-        raise _ragged_error(path, len(header), ragged)
+        raise _ragged_error(path, len(names), ragged)
+
+
+def _check_names(names: Sequence[str], rows: Iterable[Sequence[str]], where: str) -> None:
+    """Raise DataError for two columns of one name; they may be data of a table without a header."""
+    filled = list(filter(None, names))
+    if len({*filled}) < len(filled) and are_data(names, list(islice(rows, SAMPLED_ROWS))):
+        hint = "add a header row with a name for each column"
+        twice = max(filled, key=filled.count)
+        what = f"the first row holds data, such as {twice!r} twice, and names no columns"
+        raise DataError(what, where=where, hint=hint)
+    _refuse_twice(filled, where)
+
+
+def are_data(first: Sequence[str], rows: Iterable[Sequence[Any]]) -> bool:
+    """Whether the first row of a table holds data: a field that recurs in its column, or a number
+    twice.
+
+    >>> are_data(["5", "5"], []), are_data(["a", "b"], [["c", "b"]]), are_data(["a", "a"], [])
+    (True, True, False)
+    """
+    numbers = [one for one in first if as_float(one) is not None]
+    return len({*numbers}) < len(numbers) or any(
+        name and name in own for name, own in zip(first, zip(*rows, strict=False), strict=False)
+    )
 
 
 def _refuse_twice(names: Iterable[str], where: str) -> None:
@@ -121,6 +153,7 @@ def read_json_rows(
     path: Path, encoding: str, longest: int | None, listener: Listener
 ) -> Iterator[Row]:
     """Yield the objects of a JSON Lines file. Raises DataError that names the invalid line."""
+    refuse_json(path)
     for number, line in enumerate(read_lines(path, encoding, longest, listener), start=1):
         if not line.strip():
             continue
@@ -142,6 +175,21 @@ def read_json_rows(
             where = f"{path}:{number}"
             raise DataError(what, where=where, hint='write each as {"column": value, ...}')
         yield number, fields
+
+
+def refuse_json(path: Path, flag_hint: str | None = None) -> None:
+    """Raise DataError for a file that one JSON value fills, or of JSON Lines under another name."""
+    ending = get_suffix(path)
+    if ending not in (".json", ".jsonl", ".ndjson"):
+        return
+    beginning = next(read_chunks(path, size=SAMPLE), b"").removeprefix(BOM_UTF8).lstrip()
+    hint = "write it as JSON Lines: one object a line, in a file whose name ends in .jsonl"
+    if JSON_DOCUMENT.match(beginning) or (ending == ".json" and JSON_TABLE.match(beginning)):
+        what = "one list or object of JSON holds all the data"
+        raise DataError(what, where=str(path), hint=hint, flag_hint=flag_hint)
+    if ending == ".json" and beginning.startswith(b'{"'):
+        what, hint = "these are JSON Lines under another name", "let the name end in .jsonl"
+        raise DataError(what, where=str(path), hint=hint, flag_hint=flag_hint)
 
 
 def read_parquet_rows(
@@ -175,7 +223,10 @@ def read_parquet_rows(
                 listener.on_progress(size * len(batch) // rows)
     except (ArrowException, OSError, ValueError, OverflowError) as error:
         what = f"not a readable Parquet file ({str(error).splitlines()[0]})"
-        raise DataError(what, where=str(path), hint="write it again") from None
+        hint = "write it again"
+        if (kind := why_unreadable(path)) in HINTS:
+            what, hint = f"this is {kind}, not a table", HINTS[kind]
+        raise DataError(what, where=str(path), hint=hint) from None
 
 
 def _list_values(column: Any) -> list[Any]:
@@ -234,7 +285,7 @@ def _to_json_cell(value: Any) -> Any:
     return str(value) if is_filled(value) else None
 
 
-ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {
+ROWS: dict[str, Callable[..., Iterator[Row]]] = {
     ".csv": read_csv_rows,
     ".tsv": read_csv_rows,
     ".jsonl": read_json_rows,
@@ -243,7 +294,7 @@ ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {
 }
 
 WITHOUT_HEADER = (".csv", ".tsv")
-"""Formats that may lack a header; `read_csv_rows` accepts the names of the columns."""
+"""Formats that may lack a header; `read_csv_rows` names their columns."""
 
 
 SAMPLED_ROWS = 200
@@ -322,7 +373,8 @@ def check_endings(files: Sequence[Path], endings: Collection[str]) -> None:
     """Raise DataError for the first file whose name has none of the endings."""
     if other := next((path for path in files if get_suffix(path) not in endings), None):
         if (kind := why_unreadable(other)) not in (None, "empty"):
-            hint = "save it as CSV, if it holds a table"
+            hint = HINTS.get(kind, "save it as CSV, if it holds a table")
             raise DataError(f"this is {kind}, not a table", where=str(other), hint=hint)
+        refuse_json(other)
         hint = f"its name should end in one of {', '.join(endings)}"
         raise DataError("not a readable table", where=str(other), hint=hint)
