@@ -57,6 +57,14 @@ def test_an_example_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(-nats.numpy() / np.log(10), [first, second], rtol=1e-12)
 
 
+def test_a_path_is_a_string_or_a_path(tmp_path: Path) -> None:
+    """A string was an AttributeError."""
+    model, tokens = read_arpa(str(arpa(tmp_path)))
+    written = str(tmp_path / "written.arpa.gz")
+    write_arpa(model, written, tokens, None, tokens.index("</s>"))
+    assert set(read_arpa(written)[1]) == {*tokens, "<unk>"}
+
+
 @pytest.mark.parametrize("smoothing", ["kneser-ney", "witten-bell", "additive"])
 @pytest.mark.parametrize("order", [1, 2, 4])
 def test_what_is_written_comes_back(smoothing: str, order: int, tmp_path: Path) -> None:

@@ -174,6 +174,31 @@ def test_what_was_mistyped_is_told_in_one_line(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["check", "train classify", "train tag a.txt --valid", "resume", "compare run", "export run"],
+)
+def test_a_file_whose_name_begins_with_a_hyphen(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Reported was that the "parameter -a b.txt requires an argument"."""
+    monkeypatch.chdir(tmp_path)
+    Path("-a b.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 40)
+    assert main([*line.split(), "-a b.txt"]) == 2
+    expected = "-a b.txt: a file whose name begins with - is read as an option; write './-a b.txt'"
+    assert capsys.readouterr().err == f"ensue: {expected}\n"
+
+
+def test_the_advice_for_a_name_that_begins_with_a_hyphen_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-a.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 40)
+    assert main(["check", "./-a.txt"]) == 0
+    assert main(["evaluate", "run", "-a.txt"]) == 2  # there a hyphen is no trouble
+    assert "run: " in capsys.readouterr().err
+
+
 def fake(error: BaseException) -> App:
     def fail() -> None:
         raise error

@@ -271,6 +271,9 @@ def test_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("sales.png", "sales.svg"):
         assert main(["forecast", str(run), "--plot", str(tmp_path / name)]) == 0
         assert (tmp_path / name).stat().st_size > 5000
+    model, again = ensue.open(run), str(tmp_path / "again.svg")  # a string, as everywhere in Python
+    model.plot(model.forecast(), again, tests=True)
+    assert Path(again).read_bytes() == (tmp_path / name).read_bytes()
     assert main(["forecast", str(run), "--plot", str(tmp_path / "none" / "sales.png")]) == 2
     assert (
         "cannot be written: its folder does not exist; create it, or name another"

@@ -85,10 +85,11 @@ def evaluate(  # noqa: PLR0913 - each is a flag
 
 
 def refuse_unknown(data: Sequence[Path], verb: str) -> None:
-    """Raise SettingError for a file argument that looks like an option."""
+    """Raise SettingError for a file argument that looks like an option, and is no file."""
     from ensue.errors import SettingError
 
-    if unknown := [str(file) for file in data if str(file).startswith("-") and str(file) != "-"]:
+    dashed = [file for file in data if str(file).startswith("-") and str(file) != "-"]
+    if unknown := [file for file in dashed if not file.exists()]:
         raise SettingError(f"Unknown option: {unknown[0]}", hint=f"see `ensue {verb} --help`")
 
 

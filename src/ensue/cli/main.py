@@ -6,6 +6,7 @@ Nothing here, and nothing that it imports, loads torch: `--help` answers at once
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import traceback
 import warnings
@@ -64,16 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a bug of ensue. 2: wrong input. 130: interrupted. 141: the pipe was closed.
     """
     _prepare_streams()
+    given = list(sys.argv[1:] if arguments is None else arguments)
     warnings.formatwarning = _format_warning
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except UserError as error:
-        given = list(sys.argv[1:] if arguments is None else arguments)
         takes_settings = given[:1] in (["train"], ["check"])
         return _complain(str(error if takes_settings else error.without_flag_hint()), WRONG_INPUT)
     except CycloptsError as error:
-        return _complain(_usage_message(error), WRONG_INPUT)
+        return _complain(_find_dashed(given) or _usage_message(error), WRONG_INPUT)
     except Interrupted as stop:
         return _complain(str(stop), INTERRUPTED)
     except KeyboardInterrupt:
@@ -136,6 +137,14 @@ def _is_out_of_memory(error: Exception) -> bool:
     """
     named = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
     return isinstance(error, MemoryError) or named
+
+
+def _find_dashed(given: Sequence[str]) -> str | None:
+    """Return the error for a file whose name was read as an option, or None without one."""
+    if not (files := [one for one in given if one[:1] == "-" and Path(one).exists()]):
+        return None
+    hint = f"write {shlex.quote(f'./{files[0]}')}"
+    return f"{files[0]}: a file whose name begins with - is read as an option; {hint}"
 
 
 def _usage_message(error: CycloptsError) -> str:

@@ -62,7 +62,7 @@ def unescape(token: str) -> str:
 
 def write_arpa(
     model: Ngram,
-    path: Path,
+    path: str | Path,
     symbols: Sequence[str],
     unknown: int | None,
     end: int | None,
@@ -78,7 +78,7 @@ def write_arpa(
     """
     tokens = _tokens(symbols, unknown, end, model.size, words)
     absent = [token for token, id in ((UNKNOWN, unknown), (END, end)) if id is None]
-    opened: Any = PACKED.get(path.suffix.lower(), open)
+    opened: Any = PACKED.get(Path(path).suffix.lower(), open)
     with opened(path, "wt", encoding="utf-8", newline="\n") as file:
         file.write("\\data\\\n")
         for n, level in enumerate(model.table.orders, 1):

@@ -21,14 +21,14 @@ LARGEST = 300
 """Maximum absolute base-10 logarithm of a back-off weight."""
 
 
-def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
+def read_arpa(path: str | Path) -> tuple[Ngram, list[str]]:
     """Read the model of an ARPA file, and the tokens of its ids without `<s>`.
 
     Tokens have the file's order. Conditionals sum to one up to the file's rounding. N-grams with
     `<s>` in any but the first place are skipped: it occurs once, before a sequence. Raises
     DataError at the first line that does not fit.
     """
-    file = _File(path)
+    file = _File(Path(path))
     expected = _header(file)
     ids: dict[str, int] = {}
     orders: list[OrderTable] = []

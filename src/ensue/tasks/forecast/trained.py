@@ -34,7 +34,7 @@ from ensue.tasks.forecast import ForecastRequest
 from ensue.tasks.forecast.data import DATA
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.held import open_calibration, open_model
-from ensue.tasks.in_memory import as_paths, name_source
+from ensue.tasks.in_memory import as_path, as_paths, name_source
 from ensue.tasks.results import RESULT, Result, Scored
 from ensue.training.folder.run import Run
 
@@ -151,11 +151,12 @@ class ForecastModel(Trained):
         details = {"forecasts": len(origins), "series": len(scored_series), "skipped": skipped}
         return Scored(found.metrics, found.intervals, details | {"warnings": notes})
 
-    def plot(self, forecasts: Sequence[SeriesForecast], path: Path, tests: bool) -> None:
+    def plot(self, forecasts: Sequence[SeriesForecast], path: str | Path, tests: bool) -> None:
         """Plot forecasts to a file, with those of the test if `tests`.
 
         Raises SettingError for an unknown ending, RunError if the disk refuses.
         """
+        path = as_path(path, "plot")
         check_ending(path)
         saved = self.run.read_arrays(BACKTEST) if tests else {}
         drawn = self.prepared, saved, forecasts, MAX_PANELS
