@@ -29,10 +29,10 @@ PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 7, 12, 4, 20
 ROOM_LINES = {
     "cells": 721,
     # The commands that are not those of verbs: evaluate, compare, check, inspect, doctor, export.
-    "cli": 1_504,
+    "cli": 1_511,
     # Readers of some thirty formats, each with messages by line; tables and times as spreadsheets
     # write them; and, since the verbs gave them away, the reading of what is answered.
-    "data": 10_312,
+    "data": 10_393,
     # The one continuation of text, records and forecasts; constraints, novelty, prompts.
     "decoding": 1_516,
     # Unchanged by the redesign but for names; `gpu` and `step` are backends of their own.
@@ -50,20 +50,20 @@ ROOM_LINES = {
     "modules": 1_348,
     "sklearn": 608,
     # The descriptions, checks and demos of the verbs, which `cli` and `data` had before.
-    "tasks": 4_597,
+    "tasks": 4_598,
     # A settings class of each schedule, optimiser and batching; feeds of texts.
     "training": 1_461,
 }
 # 2026-12-01: 31,511 before the redesign, with lines as long as these. Records, mixtures, models of
 # forecasts that a run can hold, report.html and fine-tuning came with it, and folding did not keep up.
-PACKAGE_LINES = 34_287
+PACKAGE_LINES = 34_376
 # By verb, where 450 are wanted: its request, settings, data, training, answers, report and demos.
 VERB_LINES = {
     # 2026-12-01: inputs in every format, answers in chunks, diagnostics, and transfer from `generate`.
     "classify": 645,
     # 2026-12-01: refits on the way (they train), answers for files, frames and later rows, the
     # diagnoses of a backtest, and the settings of 11 models.
-    "forecast": 603,
+    "forecast": 604,
     # 2026-12-01: two verbs in one: text and sequences of records, each with its settings, training,
     # answers and report; and fine-tuning, evaluation as it learns, and n-grams in a share of time.
     "generate": 1_238,
