@@ -9,7 +9,14 @@ from typing import Any, TypeVar, get_args
 
 from ensue.cells import CELLS
 from ensue.errors import SettingError, did_you_mean
-from ensue.layers import ENCODERS, LAYERS, RecurrentSettings
+from ensue.layers import (
+    ENCODERS,
+    LAYERS,
+    RecurrentSettings,
+    TCNSettings,
+    TransformerSettings,
+    WaveNetSettings,
+)
 from ensue.models.autoregressive import AutoregressiveSettings
 from ensue.models.baselines.lm_bayes import LMBayesSettings
 from ensue.models.classifier import ClassifierSettings
@@ -47,6 +54,17 @@ SIZES: dict[type[Settings], Mapping[str, tuple[int, int, int, int]]] = {
     MLPSettings: {"width": (64, 128, 256, 512)},
 }
 """Every network, and its dimensions in the sizes tiny, small, base and large."""
+
+LAYER_SIZES: dict[type[Settings], Mapping[str, tuple[int, int, int, int]]] = {
+    TCNSettings: {"width": (64, 128, 256, 512), "depth": (4, 6, 6, 8)},
+    WaveNetSettings: {
+        "width": (64, 128, 256, 512),
+        "residual": (32, 64, 96, 128),
+        "depth": (8, 10, 20, 30),
+    },
+    TransformerSettings: {"width": (64, 128, 256, 512), "depth": (2, 4, 6, 8)},
+}
+"""Layers that need other dimensions than recurrent ones: more depth, less width."""
 
 
 def is_network(model: Settings) -> bool:
@@ -86,19 +104,18 @@ def resize(model: S, size: SizeName) -> S:
     >>> resize(ClassifierSettings(body=RecurrentSettings()), "large").body.depth
     2
     """
-    at = get_args(SizeName).index(size)
-    return _resize(model, {name: four[at] for name, four in SIZES.get(type(model), {}).items()})
+    return _resize(model, get_args(SizeName).index(size), SIZES.get(type(model), {}))
 
 
-def _resize(part: Any, sizes: Mapping[str, int]) -> Any:
+def _resize(part: Any, at: int, sizes: Mapping[str, tuple[int, int, int, int]]) -> Any:
     changes: dict[str, Any] = {}
     for name, value in part:
         if name in ("sequence", "body"):
-            changes[name] = _resize(value, sizes)
+            changes[name] = _resize(value, at, LAYER_SIZES.get(type(value), sizes))
         elif name in sizes and isinstance(value, Settings):
-            changes[name] = _resize(value, {"width": sizes[name]})
+            changes[name] = _resize(value, at, {"width": sizes[name]})
         elif name in sizes:
-            changes[name] = sizes[name]
+            changes[name] = sizes[name][at]
     return part.model_copy(update=changes)
 
 
