@@ -102,6 +102,14 @@ def test_every_parameter_gets_a_gradient(layer: Causal, x: Tensor) -> None:
     ] == []
 
 
+def test_a_layer_learns_after_it_has_answered(layer: Causal, x: Tensor) -> None:
+    """What a layer keeps of a call in inference mode must not be of no use to training."""
+    x = torch.cat([x, x, x], 1)  # a length that no other test has used before
+    with torch.inference_mode():
+        layer(x, layer.initial(BATCH))
+    layer(x, layer.initial(BATCH))[0].sum().backward()
+
+
 def test_a_saved_layer_answers_the_same(layer: Causal, x: Tensor) -> None:
     y, _ = layer(x, layer.initial(BATCH))
     saved = {name: tensor.clone() for name, tensor in layer.state_dict().items()}

@@ -229,10 +229,12 @@ def _angles(
     steps: int, features: int, device: torch.device, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Return cosines and sines of rotary positions, (steps, 1, features / 2) each."""
-    # In double precision, since a position times a frequency is rounded otherwise.
-    rates = ROTARY_BASE ** -(torch.arange(0, features, 2, dtype=torch.float64) / features)
-    angles = torch.arange(steps, dtype=torch.float64)[:, None, None] * rates
-    return angles.cos().to(device, dtype), angles.sin().to(device, dtype)
+    # Whoever calls first may only infer, and tensors made then are of no use to training.
+    with torch.inference_mode(False):
+        # In double precision, since a position times a frequency is rounded otherwise.
+        rates = ROTARY_BASE ** -(torch.arange(0, features, 2, dtype=torch.float64) / features)
+        angles = torch.arange(steps, dtype=torch.float64)[:, None, None] * rates
+        return angles.cos().to(device, dtype), angles.sin().to(device, dtype)
 
 
 def _rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
