@@ -23,6 +23,7 @@ from ensue.errors import (
     UserError,
     did_you_mean,
     for_python,
+    in_python,
 )
 from ensue.models.names import is_network
 from ensue.settings import Settings, read_arguments, read_stored, to_plain, to_python
@@ -253,6 +254,7 @@ def _as_clause(error: Exception) -> str:
     )
 
 
+@in_python()
 def resume(
     folder: str | Path,
     *,
@@ -303,6 +305,7 @@ def resume(
         )
 
 
+@in_python()
 def open(folder: str | Path, task: str | None = None, kind: str | None = None) -> Any:
     """Open the trained model of a run.
 

@@ -2,7 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Self
 
@@ -83,6 +85,30 @@ class UserError(Exception):
     def without_flag_hint(self) -> Self:
         """Return a copy for commands that lack the flag of `flag_hint`."""
         return type(self)(self.what, where=self.where, hint=self.hint)
+
+
+_COMMAND_LINE = ContextVar("command line", default=False)
+
+
+@contextmanager
+def on_command_line() -> Generator[None, None, None]:
+    """Let errors name flags, as a user of the command line sets them."""
+    token = _COMMAND_LINE.set(True)
+    try:
+        yield
+    finally:
+        _COMMAND_LINE.reset(token)
+
+
+@contextmanager
+def in_python() -> Generator[None, None, None]:
+    """Let errors of a function name parameters, unless the command line calls it."""
+    try:
+        yield
+    except UserError as error:
+        if not _COMMAND_LINE.get():
+            error.args = (for_python(str(error)),)
+        raise
 
 
 class SettingError(UserError):

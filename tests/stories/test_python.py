@@ -13,6 +13,7 @@ import pytest
 
 import ensue
 from ensue import api
+from ensue.cli.main import main
 from ensue.cli.train.options import TrainOptions
 from ensue.errors import DataError, RunError, SettingError, UserError
 from ensue.settings import find_flags
@@ -49,6 +50,32 @@ def test_what_there_is_is_named_without_loading_it() -> None:
     program = "import ensue, sys; public = {*ensue.__all__, *ensue.ROOMS}; assert {'train', 'open', 'resume', 'sklearn'} <= {*dir(ensue)} <= public; "
     program += "assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_errors_of_an_opened_model_name_parameters(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They named `--set encoding=cp1252`; on the command line errors name flags as before."""
+    other = tmp_path / "other.csv"
+    other.write_bytes((folder / "a.csv").read_bytes().replace(b"good", b"d\xe9j\xe0 vu"))
+    with pytest.raises(DataError) as caught:
+        ensue.open(folder / "moods").evaluate(other)
+    assert str(caught.value).endswith("or give settings=['encoding=cp1252']")
+    assert main(["check", str(other)]) == 2
+    assert "or give --set encoding=cp1252" in capsys.readouterr().err
+    with pytest.raises(RunError) as found:
+        ensue.resume(_finished_network(tmp_path))
+    assert "or train longer with minutes or epochs" in str(found.value)
+    assert main(["resume", str(tmp_path / "run")]) == 2
+    assert "or train longer with --minutes or --epochs" in capsys.readouterr().err
+
+
+def _finished_network(folder: Path) -> Path:
+    (folder / "c.txt").write_text("the cat sat on one of two mats\n\nsix cats sat\n" * 60)
+    steps = ["training.steps=1"]
+    out = folder / "run"
+    ensue.train("generate", folder / "c.txt", out=out, model="gru", size="tiny", settings=steps)
+    return out
 
 
 def test_a_text_is_one_example_of_a_classifier(folder: Path) -> None:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 import ensue
 from ensue.atomic_io import DISK_FULL, disk_error
-from ensue.errors import Interrupted, UserError
+from ensue.errors import Interrupted, UserError, on_command_line
 from ensue.escape import for_terminal
 from ensue.native import SlowerWarning
 from ensue.tasks import VERBS
@@ -68,7 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     warnings.formatwarning = _format_warning
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        with on_command_line():
+            code = app(
+                arguments, exit_on_error=False, print_error=False, result_action="return_value"
+            )
         sys.stdout.flush()
     except UserError as error:
         takes_settings = given[:1] in (["train"], ["check"])

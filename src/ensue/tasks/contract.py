@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import TABLES, get_suffix
 from ensue.data.labelled import LabelledReader
-from ensue.errors import SettingError
+from ensue.errors import SettingError, in_python
 from ensue.models.names import Models
 from ensue.settings import FlagField, Settings, find_flags, read, read_arguments
 from ensue.tasks.cached import DataSource
@@ -128,6 +128,7 @@ class EvaluateMixin(ABC):
         """The data of the run, as it was split. Raises RunError if it is not there any more."""
         return self.source.load(self.run)
 
+    @in_python()
     def evaluate(
         self,
         paths: str | Path | Sequence[str | Path] = (),

@@ -17,7 +17,7 @@ from ensue.data.labelled import Content, ContentCodec, Example, LabelledReader
 from ensue.data.labelled_parts import EncodedPart, encode, load_codecs, report_unknown_channels
 from ensue.data.readers.in_memory import InMemoryReader
 from ensue.data.readers.labelled_inputs import as_contents, open_input, open_stdin, reopen
-from ensue.errors import DataError
+from ensue.errors import DataError, in_python
 from ensue.escape import csv_line
 from ensue.evaluation.conformal import prediction_intervals, prediction_sets
 from ensue.evaluation.label_scoring import (
@@ -89,6 +89,7 @@ class LabelModel(EvaluateMixin, Trained):
     labels: LabelCodec
     calibration: Calibration
 
+    @in_python()
     def classify(self, contents: Content | Iterable[Content]) -> list[Prediction]:
         """Predict the label of each content; a single text is taken as a list of one.
 

@@ -21,7 +21,7 @@ from ensue.data.series.windows import WindowGatherer
 from ensue.data.tables.rows import read_frame_rows
 from ensue.data.tables.series_checks import list_names
 from ensue.decoding.forecasts import forecast
-from ensue.errors import SettingError
+from ensue.errors import SettingError, in_python
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
 from ensue.evaluation.forecasting.metrics import measure_forecasts
 from ensue.inspection.forecasts import draw_panels
@@ -56,6 +56,7 @@ class ForecastModel(Trained):
     model: Any
     conformal: ConformalIntervals
 
+    @in_python()
     def forecast(
         self, data: Any = None, horizon: int | None = None, seed: int | None = None
     ) -> list[SeriesForecast]:
@@ -114,6 +115,7 @@ class ForecastModel(Trained):
                 past = one.times, one.values[:, place]
                 yield SeriesForecast(one.name, channel, times, own, past)
 
+    @in_python()
     def frame(self, frame: Any, horizon: int | None = None) -> Any:
         """Forecast a data frame; the result is a data frame of the same library.
 
@@ -125,6 +127,7 @@ class ForecastModel(Trained):
         library = narwhals.from_native(frame, eager_only=True, allow_series=True).implementation
         return as_frame(self.forecast(frame, horizon), library)
 
+    @in_python()
     def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Compute the metrics of forecasts from rolling origins of other data.
 

@@ -15,7 +15,7 @@ from ensue.data.text_parts import TextParts
 from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.prompts import Prompt, cut_after
 from ensue.decoding.rollout import Sample, Step, collect, rollout
-from ensue.errors import RunError, SettingError
+from ensue.errors import RunError, SettingError, in_python
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram
@@ -65,6 +65,7 @@ class TextModel(Trained):
         """Generate one text that continues the prompt; `options` are fields of the request."""
         return self.samples(prompt, 1, **options)[0].text
 
+    @in_python()
     def samples(
         self, prompt: str = "", n: int = 1, novelty: bool = False, **options: Any
     ) -> list[GeneratedText]:

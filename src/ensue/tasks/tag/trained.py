@@ -24,7 +24,7 @@ from ensue.data.readers.tagged.conllu_output import format_conllu
 from ensue.data.readers.tagged.inputs import Inputs
 from ensue.data.readers.tagged.tokenizer import Tokenizer
 from ensue.data.tagged import compute_sentence_offsets, encode_tagged, load_codecs
-from ensue.errors import DataError
+from ensue.errors import DataError, in_python
 from ensue.evaluation.tagging import CHANGES, make_truth, predict_tags
 from ensue.models.contract import Predictor
 from ensue.models.pool import Pool
@@ -97,6 +97,7 @@ class TagModel(EvaluateMixin, Trained):
         before = self.run.about["data"]["format"], self.columns
         return make_companion_reader(before, files, settings, tagged, remembered=True)
 
+    @in_python()
     def tag(self, sentences: str | Iterable[str | Sequence[str]]) -> list[list[str]]:
         """Predict the tags of sentences, each a list of words, or a text that is split into words.
 

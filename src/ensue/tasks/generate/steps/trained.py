@@ -17,7 +17,7 @@ from ensue.data.labelled import Example
 from ensue.data.steps import StepTable, encode_part, gather_rows, read_more
 from ensue.decoding.nearest import Nearest, find_nearest
 from ensue.decoding.records import continue_records
-from ensue.errors import DataError, SettingError
+from ensue.errors import DataError, SettingError, in_python
 from ensue.escape import csv_line
 from ensue.evaluation.step_scoring import measure_steps, score_steps
 from ensue.models.contract import StepModel
@@ -92,6 +92,7 @@ class StepGenerator(EvaluateMixin, Trained):
         """Generate the rows of one sequence, after those of the prompt if there is one."""
         return list(map(dict, self.samples(prompt, 1, **options)[0].steps))
 
+    @in_python()
     def samples(
         self, prompt: Any = None, n: int = 1, novelty: bool = False, **options: Any
     ) -> list[GeneratedSteps]:
