@@ -155,7 +155,7 @@ def test_a_run_goes_on_without_the_gpu_that_it_began_on(
             {"settings": settings, "hardware": {**opened.about["hardware"], "device": "cuda"}}
         )
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(SettingError, match=r"'cuda' is not there: .*; use --device cpu"):
+    with pytest.raises(SettingError, match=r"'cuda' is not there: .*; use device cpu"):
         api.resume(run, epochs=1)
     with pytest.raises(SettingError, match="'cdua' is not a device"):
         api.resume(run, epochs=1, device="cdua")
