@@ -208,7 +208,7 @@ def test_other_columns_are_refused_with_the_place(
     other.write_text("point,frame,x,side\n" + "p,1,0.5,left\n" * 2)
     assert main(["generate", str(run), "--prompt", str(other)]) == 2
     assert "there is no column 'y'" in capsys.readouterr().err
-    with pytest.raises(SettingError, match="--top-k: the run generates rows"):
+    with pytest.raises(SettingError, match="top_k: the run generates rows"):
         ensue.open(run).samples(top_k=3)
 
 
