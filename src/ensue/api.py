@@ -74,7 +74,9 @@ def train(
     known, settings = find_task(task), [settings] if isinstance(settings, str) else settings
     reader = next((one for one in data if isinstance(one, LabelledReader)), None)
     files = [one for one in data if not isinstance(one, LabelledReader)]
-    paths = [Path(one) if isinstance(one, str | Path) else _save_frame(one) for one in files]
+    paths = [
+        as_path(one, "data") if isinstance(one, str | Path) else _save_frame(one) for one in files
+    ]
     frames = [
         path for path, one in zip(paths, files, strict=True) if not isinstance(one, str | Path)
     ]

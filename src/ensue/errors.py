@@ -28,10 +28,13 @@ def for_python(text: str) -> str:
 
     >>> print(for_python("give --set fill='leave out', or --label-file; see `ensue train --help`"))
     give settings=['fill=leave out'], or label_file; see `ensue train --help`
+    >>> print(for_python("--set: there is no setting 'modl.order'"))
+    settings: there is no setting 'modl.order'
     """
 
     def translate(text: str) -> str:
         text = SETTING.sub(lambda found: f"settings={shlex.split(found[1])}", text)
+        text = re.sub(r"(?<![\w'\"-])--set\b", "settings", text)
         return FLAG.sub(lambda found: found[1].replace("-", "_"), text)
 
     parts = re.split("(`[^`]*`)", text)

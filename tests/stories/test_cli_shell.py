@@ -199,6 +199,18 @@ def test_the_advice_for_a_name_that_begins_with_a_hyphen_works(
     assert "run: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("line", ["check", "train classify", "train generate", "evaluate run"])
+def test_an_empty_argument_is_not_the_working_folder(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`$FILE` without a value trained on every text below the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 40)
+    assert main([*line.split(), ""]) == 2
+    assert capsys.readouterr().err.startswith("ensue: an argument is empty; is a variable")
+    assert [path.name for path in Path().iterdir()] == ["a.txt"]
+
+
 def fake(error: BaseException) -> App:
     def fail() -> None:
         raise error

@@ -52,6 +52,15 @@ def test_what_there_is_is_named_without_loading_it() -> None:
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
+def test_an_empty_path_is_not_the_working_folder(folder: Path) -> None:
+    for call in (
+        lambda: ensue.train("classify", ""),
+        lambda: ensue.open(folder / "moods").evaluate(""),
+    ):
+        with pytest.raises(UserError, match="it is empty; give a path"):
+            call()
+
+
 def test_errors_of_an_opened_model_name_parameters(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +162,7 @@ def test_a_data_frame_is_no_list_of_its_columns_names(folder: Path, verb: str) -
         ("tags", ["a", 3], "sentence 2: it is neither a text nor a list of words"),
         ("tags", "", "sentence 1: there is no word; give"),
         ("tags", [[]], "sentence 1: there is no word; give"),
+        ("tags", [["a", " "]], "sentence 1: a word is empty; give"),
     ],
 )
 def test_what_is_no_example_is_refused_in_one_line(

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from io import TextIOWrapper
+from itertools import pairwise
 from pathlib import Path
 
 from cyclopts import App, Parameter
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     warnings.formatwarning = _format_warning
     try:
+        _refuse_empty(given)
         with on_command_line():
             code = app(
                 arguments, exit_on_error=False, print_error=False, result_action="return_value"
@@ -97,6 +99,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(for_terminal(traceback.format_exc(), lines=True), end="", file=sys.stderr)
         return _complain("this is a bug in ensue; please report the lines above", BUG)
     return code if isinstance(code, int) else DONE
+
+
+def _refuse_empty(given: Sequence[str]) -> None:
+    """Raise UserError for an empty argument: as a path it would be the working folder.
+
+    The verbs themselves take texts too, and name an empty one in words of their own.
+    """
+    if given[:1] and given[0] in VERBS:
+        return
+    for before, argument in pairwise(["", *given]):
+        if not argument and not before.startswith("-"):
+            hint = 'is a variable of the shell empty? the working folder is "."'
+            raise UserError("an argument is empty", hint=hint)
 
 
 def _prepare_streams() -> None:

@@ -90,7 +90,7 @@ def as_paths(given: Any) -> list[Path]:
     if isinstance(several, Iterable) and not isinstance(several, bytes | bytearray | Mapping):
         listed = list(several)
         if all(isinstance(one, str | PathLike) for one in listed):
-            return [Path(one) for one in listed]
+            return [as_path(one, "evaluate") for one in listed]
     what = f"{with_article(type(given).__name__)} is not a list of files"
     raise DataError(what, where="evaluate", hint="give paths of files")
 

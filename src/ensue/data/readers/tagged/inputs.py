@@ -77,7 +77,9 @@ class Inputs:
         else:
             words = [sentence]
         if not words or not all(isinstance(word, str) and word.strip() for word in words):
-            what = "there is no word" if not words else "it is neither a text nor a list of words"
+            what = "it is neither a text nor a list of words"
+            if all(isinstance(word, str) for word in words):
+                what = "a word is empty" if words else "there is no word"
             raise DataError(what, where=where, hint='give "a text" or ["a", "list"]')
         return words
 
