@@ -29,10 +29,10 @@ PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 7, 12, 4, 20
 ROOM_LINES = {
     "cells": 721,
     # The commands that are not those of verbs: evaluate, compare, check, inspect, doctor, export.
-    "cli": 1_514,
+    "cli": 1_523,
     # Readers of some thirty formats, each with messages by line; tables and times as spreadsheets
     # write them; and, since the verbs gave them away, the reading of what is answered.
-    "data": 10_393,
+    "data": 10_395,
     # The one continuation of text, records and forecasts; constraints, novelty, prompts.
     "decoding": 1_516,
     # Unchanged by the redesign but for names; `gpu` and `step` are backends of their own.
@@ -47,7 +47,7 @@ ROOM_LINES = {
     # Pools and mixtures of all verbs, models of records, and baselines that a run can hold.
     "models": 5_456,
     # The settings that mark flags themselves, and name a wrong one by its whole key.
-    "modules": 1_369,
+    "modules": 1_372,
     "sklearn": 608,
     # The descriptions, checks and demos of the verbs, which `cli` and `data` had before.
     "tasks": 4_606,
@@ -56,7 +56,7 @@ ROOM_LINES = {
 }
 # 2026-12-01: 31,511 before the redesign, with lines as long as these. Records, mixtures, models of
 # forecasts that a run can hold, report.html and fine-tuning came with it, and folding did not keep up.
-PACKAGE_LINES = 34_738
+PACKAGE_LINES = 34_752
 # By verb, where 450 are wanted: its request, settings, data, training, answers, report and demos.
 VERB_LINES = {
     # 2026-12-01: inputs in every format, answers in chunks, diagnostics, and transfer from `generate`.
