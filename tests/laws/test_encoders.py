@@ -15,6 +15,9 @@ from ensue.layers import (
     Encoder,
     NoLayerSettings,
     RecurrentSettings,
+    TCNSettings,
+    TransformerSettings,
+    WaveNetSettings,
     WindowSettings,
     build_encoder,
 )
@@ -28,6 +31,9 @@ SMALL: dict[str, Settings] = {
     "recurrent": RecurrentSettings(width=2),
     "window": WindowSettings(window=3, width=4),
     "bag-of-context": BagSettings(window=3, width=4),
+    "tcn": TCNSettings(width=4, depth=2),
+    "wavenet": WaveNetSettings(width=4, residual=3, depth=3, cycle=2),
+    "transformer": TransformerSettings(width=4, depth=2, window=3),
     **{cell: BidirectionalSettings(cell=cell, width=2) for cell in CELLS},
 }
 
