@@ -26,6 +26,9 @@ NARROW = {
     "recurrent": {"width": 3},
     "window": {"width": 3},
     "bag-of-context": {"width": 3},
+    "tcn": {"width": 3, "depth": 2},
+    "wavenet": {"width": 3, "residual": 2, "depth": 2},
+    "transformer": {"width": 4, "depth": 1},
     "none": {},
 }
 NETWORKS = {
@@ -43,6 +46,9 @@ NETWORKS = {
         ("recurrent", "recurrent", "crf"),
         ("window", "bag-of-context", "crf"),
         ("bag-of-context", "window", "softmax"),
+        ("tcn", "wavenet", "softmax"),
+        ("wavenet", "transformer", "crf"),
+        ("transformer", "tcn", "softmax"),
         ("none", "none", "softmax"),
     )
 }
