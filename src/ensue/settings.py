@@ -39,6 +39,7 @@ Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
 """Precision of matrices; int8 has a scale per output."""
 LONG_NUMBER = re.compile(r"[0-9](_?[0-9]){4000}")
 """Numbers longer than Python's limit on parsing integers."""
+LONG_HEXADECIMAL = re.compile("0(x[0-9a-fA-F_]{3000}|o[0-7_]{3000}|b[01_]{3000})")
 TYPED = 200
 """Characters of user input that an error message repeats."""
 
@@ -373,18 +374,24 @@ def parse_toml(data: bytes) -> dict[str, Any]:
     >>> parse_toml(b"seed = 1\nrate = " + b"9" * 5000)
     Traceback (most recent call last):
     ValueError: line 2 has a number of thousands of digits
+    >>> parse_toml(b"seed = 0x" + b"f" * 5000)
+    Traceback (most recent call last):
+    ValueError: line 1 has a number of thousands of digits
     """
     text = data.decode()
+    # Python reads such a hexadecimal number, and fails only where a message shows it.
+    long = LONG_HEXADECIMAL.search(text)
     try:
-        return tomllib.loads(text)
+        if long is None:
+            return tomllib.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError as error:
         long = None if isinstance(error, tomllib.TOMLDecodeError) else LONG_NUMBER.search(text)
         if long is None:
             raise
-        line = text.count("\n", 0, long.start()) + 1
-        raise ValueError(f"line {line} has a number of thousands of digits") from None
+    line = text.count("\n", 0, long.start()) + 1
+    raise ValueError(f"line {line} has a number of thousands of digits")
 
 
 def visit_fields(kind: type[Settings], visit: Callable[[str, Any], None], prefix: str = "") -> None:
