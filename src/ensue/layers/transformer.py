@@ -9,7 +9,7 @@ gated feed-forward layers (SwiGLU, Shazeer 2020).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 import torch
 from pydantic import Field
@@ -147,13 +147,6 @@ def _distances(steps: int, keys: int, device: torch.device) -> Tensor:
     """Return how many steps before each of the last `steps` each key is, (steps, keys)."""
     places = torch.arange(keys, device=device)
     return places[keys - steps :, None] - places
-
-
-class Kept(NamedTuple):
-    """Keys and values of some steps, (batch, steps, heads, features)."""
-
-    keys: Tensor
-    values: Tensor
 
 
 class _Block(nn.Module):

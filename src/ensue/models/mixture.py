@@ -301,8 +301,8 @@ def _maximise(start: Tensor, data: FitData) -> Tensor:
 
     def measure(weights: Tensor) -> tuple[float, Tensor, Tensor]:
         """Compute the cost, its gradient (2 * FEATURES,) and its second derivatives."""
-        cost, gradient, curvature = 0.0, torch.zeros_like(weights), torch.zeros(2, 4, 2, 4)
-        curvature = curvature.to(weights)
+        cost, gradient = 0.0, torch.zeros_like(weights)
+        curvature = weights.new_zeros(2, FEATURES, 2, FEATURES)
         for part in parts:
             known = torch.stack([part.network, part.ngram], 1)
             scores = (part.features @ weights.T)[:, None] @ known
